@@ -26,6 +26,8 @@ METADATA = {
     "jwks_uri": "https://id.example.com/jwks",
 }
 FAULTS_OF_APIS = ("access_token_", "introspection_")  # how their names start; no login or refresh meets one
+# Nor those of what only some clients register for.
+FAULTS_OF_REGISTRATIONS = ("client_documents_", "jwe_", "registration_", "userinfo_jwt_")
 LIBRARY = (inspect.getsourcefile(asgi_oidc) or "").removesuffix("__init__.py")
 
 Scope = MutableMapping[str, Any]

@@ -94,6 +94,7 @@ ACCEPTED = {
     "introspection_no_exp",
     "introspection_jwt_no_kid",
     "introspection_jwt_duplicate_sub",
+    "introspection_jwt_left_out",
 }
 WAITS = {"introspection_slow", "introspection_hangs"}
 

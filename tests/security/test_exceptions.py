@@ -26,7 +26,7 @@ from tests.protected_site import CLIENT_SECRET, ORIGIN, SECRET, Clock, Exchange,
 from tests.scripted_store import ScriptedStore
 from tests.token_site import LIFETIME, STORES, TokenSite
 
-from .attacked_site import FAULTS_OF_APIS
+from .attacked_site import FAULTS_OF_APIS, FAULTS_OF_REGISTRATIONS
 from .recorder import Recorder, reported
 from .sizes import size
 
@@ -36,7 +36,7 @@ API, ISSUER = "https://api.example.com", "https://id.example.com"
 DAYS = 86_400  # seconds
 WAITS = ("refresh_hangs_before_processing", "refresh_hangs_after_processing")  # for real, and "slow" ones too
 # Faults that these calls never meet: nobody signs in or out, or gets new claims.
-UNMET = (*FAULTS_OF_APIS, "callback_", "logout_token_", "revoke_", "userinfo_")
+UNMET = (*FAULTS_OF_APIS, *FAULTS_OF_REGISTRATIONS, "callback_", "logout_token_", "revoke_", "userinfo_")
 CAUSES = sorted(
     name for name in FAULTS if not name.endswith("_slow") and not name.startswith(UNMET) and name not in WAITS
 )

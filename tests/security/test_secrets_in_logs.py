@@ -22,7 +22,16 @@ from asgi_oidc.testing.faults import FAULTS
 from tests.attacked_provider import holds_nothing, own_path
 from tests.internals import deliver_events
 
-from .attacked_site import FAULTS_OF_APIS, NOW, ORIGIN, AttackedSite, Exchange, Scope, http_scope
+from .attacked_site import (
+    FAULTS_OF_APIS,
+    FAULTS_OF_REGISTRATIONS,
+    NOW,
+    ORIGIN,
+    AttackedSite,
+    Exchange,
+    Scope,
+    http_scope,
+)
 from .recorder import Recorder
 
 pytestmark = pytest.mark.usefixtures("one_or_three_providers")
@@ -39,7 +48,7 @@ CLIENT_SECRET = "client-secret-4711-" + secrets.token_urlsafe(16)
 SECRET = secrets.token_urlsafe(32)
 SHOWS_THE_USER = ("/", "/page", "/auth/session")  # the app's own pages; and whoever asks is told who they are
 # Faults that a visit without a refresh token never meets.
-UNMET = (*FAULTS_OF_APIS, "logout_token_", "refresh_", "revoke_")
+UNMET = (*FAULTS_OF_APIS, *FAULTS_OF_REGISTRATIONS, "logout_token_", "refresh_", "revoke_")
 FAILURES = sorted(name for name in FAULTS if not name.endswith("_slow") and not name.startswith(UNMET))
 
 

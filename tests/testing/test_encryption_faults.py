@@ -15,6 +15,7 @@ from asgi_oidc.testing import Client, DecryptionKey, FakeProvider
 from asgi_oidc.testing.faults import ENCRYPTION, USERINFO_JWT_CLAIMS, USERINFO_JWT_SIGNING
 from tests.testing.relying_party import NOW
 from tests.testing.test_encryption import signed_inside
+from tests.testing.test_jarm import metadata_of
 from tests.testing.token_reading import decoded, verified
 
 KEYS = {alg: DecryptionKey(alg) for alg in ("RSA-OAEP-256", "ECDH-ES")}
@@ -231,12 +232,33 @@ async def test_userinfo_can_be_plain_or_badly_declared():
     assert signed_inside(provider, declared.text)["sub"] == "alice"
 
 
+async def test_userinfo_can_have_another_algorithm():
+    """By a key of the set."""
+    provider, answer = await userinfo_with("userinfo_jwt_another_alg")
+
+    provider.further_algs = ["PS256"]
+    keys = KeySet.import_key_set({"keys": provider.published_keys})
+    assert jwt.decode(answer.text, keys, algorithms=["PS256"]).claims["sub"] == "alice"
+
+
+async def test_the_metadata_can_lack_it():
+    """Or offer nothing that is safe."""
+    provider = provider_of(KEYS["ECDH-ES"])
+    with provider.fault("jwe_not_in_metadata"):
+        silent = await metadata_of(provider)
+    with provider.fault("jwe_rsa1_5_in_metadata"):
+        weak = await metadata_of(provider)
+
+    assert [name for name in silent if "_encryption_" in name] == []
+    assert weak["id_token_encryption_alg_values_supported"] == ["RSA1_5"]
+
+
 def test_every_fault_is_in_a_table_above():
     """A new fault comes with a test."""
     single = {"jwe_signed_by_foreign_key", "jwe_left_out", "jwe_zip_bomb", "jwe_two_recipients"}
 
     assert {*NOT_TO_BE_OPENED, *HEADERS, *INSIDE, *single} == set(ENCRYPTION)
-    assert {*USERINFO_CLAIMS, *USERINFO_BADLY_SIGNED, *USERINFO_WELL_SIGNED} == {
+    assert {*USERINFO_CLAIMS, *USERINFO_BADLY_SIGNED, *USERINFO_WELL_SIGNED, "userinfo_jwt_another_alg"} == {
         *USERINFO_JWT_CLAIMS,
         *USERINFO_JWT_SIGNING,
     }

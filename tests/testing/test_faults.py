@@ -300,6 +300,18 @@ def test_odd_payloads_are_well_signed(provider, fault, look, seen):
     assert look(header, payload) == seen
 
 
+async def test_another_algorithm_by_a_key_of_the_set(provider):
+    """The signature is good: only what was agreed on tells that it is wrong."""
+    provider.further_algs = ["PS256"]
+    keys = KeySet.import_key_set((await asked(provider, "/jwks")).json())
+    with provider.fault("id_token_another_alg"):
+        id_token = provider.id_token()
+
+    assert jwt.decode(id_token, keys, algorithms=["PS256"]).claims["sub"] == "alice"
+    with pytest.raises(JoseError):
+        jwt.decode(id_token, keys, algorithms=["RS256"])
+
+
 async def test_the_oct_key_of_the_junk_really_verifies(provider):
     """A reader that takes `oct` keys from a key set is fooled by this pair of faults."""
     with provider.fault("jwks_junk_keys", "id_token_hs256_with_oct_key"):

@@ -197,3 +197,10 @@ async def test_odd_signed_answers_verify(fault):
     assert b'"token_introspection":{"active":true' in payload
     assert set(INTROSPECTION_JWT_SIGNING) == {*BADLY_SIGNED, *WELL_SIGNED, *JWT_HEADERS}
     assert (set(INTROSPECTION_JWT_CLAIMS), set(INTROSPECTION_MEMBERS)) == (set(JWT_CLAIMS), set(MEMBERS))
+
+
+async def test_a_signed_answer_can_be_left_out():
+    """Though the call asked for it."""
+    plain = await answer_with("introspection_jwt_left_out", accept=SIGNED)
+
+    assert (plain.headers["content-type"], plain.json()["active"]) == ("application/json", True)

@@ -8,10 +8,10 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, OctKey
 
-from asgi_oidc.testing import FakeProvider
+from asgi_oidc.testing import Client, FakeProvider
 from asgi_oidc.testing.faults import JARM_CLAIMS, JARM_PARAMS, JARM_SIGNING, RESPONSE_MODES
 from tests.testing.relying_party import NOW
-from tests.testing.test_jarm import claims_of, response_of
+from tests.testing.test_jarm import claims_of, metadata_of, response_of
 from tests.testing.token_reading import verified
 
 ELSEWHERE = "https://someone-else.example.com"
@@ -139,8 +139,23 @@ async def test_a_form_can_become_a_redirect(provider: FakeProvider, rp, browser)
     assert "?response=" in back.location
 
 
+async def test_another_algorithm_by_a_key_of_the_set():
+    """A client that pins `ES256` gets `RS256`."""
+    provider = FakeProvider(clients=[Client(authorization_signed_response_alg="ES256")], clock=lambda: NOW)
+    with provider.fault("jarm_another_alg"):
+        [(_, response)] = await response_of(provider)
+
+    assert claims_of(provider, response, "RS256")["aud"] == "web"
+
+
+async def test_the_metadata_can_lack_it(provider):
+    """A client that looks there asks for a plain response, or not at all."""
+    with provider.fault("jarm_not_in_metadata"):
+        assert (await metadata_of(provider))["response_modes_supported"] == ["query", "form_post"]
+
+
 def test_every_fault_is_in_a_table_above():
     """A new fault comes with a test."""
-    tested = {*CLAIMS, *BADLY_SIGNED, *WELL_SIGNED, *PARAMS, "jarm_not_asked_for", "jarm_in_query"}
+    tested = {*CLAIMS, *BADLY_SIGNED, *WELL_SIGNED, *PARAMS, "jarm_not_asked_for", "jarm_in_query", "jarm_another_alg"}
 
     assert {*JARM_CLAIMS, *JARM_SIGNING, *JARM_PARAMS, *RESPONSE_MODES} == tested

@@ -4,7 +4,7 @@ import contextlib
 import secrets
 import time
 import urllib.parse
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import EllipsisType
 from typing import Any
@@ -113,6 +113,8 @@ class ProviderState:
         """Claims that replace those of every access token; the value `...` removes a claim."""
         self.access_token_typ: str | EllipsisType | None = ...
         """`typ` in the header of JWT access tokens; `None` for no `typ`, `...` for that of `access_token_style`."""
+        self.further_algs: Sequence[str] = ()
+        """Algorithms for which the JWKS has a key, besides `alg` and those that clients registered."""
         self.jwks_headers: dict[str, str] = {}
         """Further headers of the JWKS answer, such as `{"cache-control": "max-age=60"}`."""
         self.memory = Memory()
@@ -205,7 +207,7 @@ class ProviderState:
     @property
     def published_keys(self) -> list[dict[str, Any]]:
         """The keys that the JWKS contains."""
-        algs = dict.fromkeys([self.alg, *registered_signing_algs(self.clients.values(), *PURPOSES)])
+        algs = dict.fromkeys([self.alg, *registered_signing_algs(self.clients.values(), *PURPOSES), *self.further_algs])
         numbers = [*self._kept_numbers, self._number]
         return [signing_key(alg, number).public_jwk() for alg in algs for number in numbers]
 

@@ -7,6 +7,7 @@ the parameters of the callback. Faults of a refresh do not affect the code excha
 
 from . import (
     access_token,
+    another_alg,
     answers,
     authorization_requests,
     dpop,
@@ -89,6 +90,7 @@ __all__ = [
     "Params",
     "Setting",
     "access_token",
+    "another_alg",
     "answers",
     "authorization_requests",
     "dpop",

@@ -8,7 +8,8 @@ from typing import Any
 
 from ..encryption import RSA_ALGS, compact_jwe
 from ..keys import base64url, compact_jws, json_bytes, public_parts, signing_key
-from .registry import ENCRYPTION, EncryptionDraft, registered_in, without
+from ..wire import Answer, json_answer
+from .registry import ENCRYPTION, EncryptionDraft, Setting, answer_of, registered_in, with_members, without
 
 BOMB = 20_000_000  # bytes of spaces, which compress to about 20 kB
 
@@ -166,6 +167,19 @@ def jwe_signed_by_foreign_key(draft: EncryptionDraft) -> str:
 def jwe_encrypted_twice(draft: EncryptionDraft) -> str:
     """An encrypted JWT is inside the encrypted JWT."""
     return _encrypted(replace(draft, plaintext=_encrypted(draft).encode()))
+
+
+@answer_of("discovery")
+def jwe_not_in_metadata(answer: Answer, _setting: Setting) -> Answer:
+    """The metadata does not mention encryption."""
+    members = json.loads(answer.body)
+    return json_answer({name: value for name, value in members.items() if "_encryption_" not in name})
+
+
+@answer_of("discovery")
+def jwe_rsa1_5_in_metadata(answer: Answer, _setting: Setting) -> Answer:
+    """The metadata offers `RSA1_5` alone for ID Tokens."""
+    return with_members(answer, id_token_encryption_alg_values_supported=["RSA1_5"])
 
 
 def _encrypted(draft: EncryptionDraft) -> str:

@@ -1,13 +1,15 @@
 """Faults of the introspection answer (RFC 7662 §2.2), and of its signed form (RFC 9701 §5)."""
 
+import base64
 import gzip
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from ..keys import compact_jws
-from ..wire import Answer, error_answer, html_answer, redirect_answer
+from ..wire import Answer, error_answer, html_answer, json_answer, redirect_answer
 from . import id_token  # noqa: F401  # importing it registers its faults, which are used below
 from .answers import gzip_bomb
 from .registry import (
@@ -232,6 +234,15 @@ def introspection_jwt_no_aud(claims: Claims, _setting: Setting) -> Claims:
 def introspection_jwt_old(claims: Claims, setting: Setting) -> Claims:
     """The answer was signed a day ago."""
     return claims | {"iat": setting.now - 86_400}
+
+
+@answer_of("introspect")
+def introspection_jwt_left_out(answer: Answer, _setting: Setting) -> Answer:
+    """The members come as plain JSON although a signed answer was asked for."""
+    if answer.body.count(b".") != 2 or answer.body.startswith(b"{"):
+        return answer  # plain already, or encrypted
+    payload = answer.body.split(b".")[1]
+    return json_answer(json.loads(base64.urlsafe_b64decode(payload + b"=="))["token_introspection"])
 
 
 @registered_in(INTROSPECTION_JWT_CLAIMS)

@@ -1,6 +1,7 @@
 """Faults of the authorization response as a JWT (JARM): of its claims, its signature, and how it is sent."""
 
 from ..keys import compact_jws
+from ..wire import Answer
 from . import id_token  # noqa: F401  # importing it registers its faults, which are used below
 from .id_token import hs256_jws
 from .registry import (
@@ -13,8 +14,10 @@ from .registry import (
     Draft,
     Params,
     Setting,
+    answer_of,
     register_as,
     registered_in,
+    with_members,
     without,
 )
 
@@ -145,6 +148,12 @@ def jarm_not_a_jwt(_params: Params, _setting: Setting) -> Params:
 def jarm_state_beside(params: Params, _setting: Setting) -> Params:
     """Another `state` comes beside the signed response."""
     return [*params, ("state", "state-of-another-login")]
+
+
+@answer_of("discovery")
+def jarm_not_in_metadata(answer: Answer, _setting: Setting) -> Answer:
+    """The metadata offers no response mode with a JWT."""
+    return with_members(answer, response_modes_supported=["query", "form_post"])
 
 
 @registered_in(RESPONSE_MODES)

@@ -49,6 +49,8 @@ def userinfo_jwt_no_aud(claims: Claims, _setting: Setting) -> Claims:
 @answer_of("userinfo")
 def userinfo_jwt_left_out(answer: Answer, _setting: Setting) -> Answer:
     """The claims come as plain JSON although a signed answer is registered."""
+    if answer.headers.get("content-type") != "application/jwt" or answer.body.count(b".") != 2:
+        return answer  # plain already, or encrypted
     payload = answer.body.split(b".")[1]
     return json_answer(json.loads(base64.urlsafe_b64decode(payload + b"==")))
 
