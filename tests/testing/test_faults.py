@@ -149,6 +149,7 @@ TOKENS: list[tuple[str, Callable[[httpx.Response, bytes], Any], Any]] = [
     ("token_no_access_token", lambda _, raw: "access_token" in json.loads(raw), False),
     ("token_type_dpop", lambda _, raw: json.loads(raw)["token_type"], "DPoP"),
     ("token_wrong_types", lambda _, raw: json.loads(raw)["access_token"], 7),
+    ("token_no_expires_in", lambda _, raw: "expires_in" in json.loads(raw), False),
     ("token_expires_in_text", lambda _, raw: json.loads(raw)["expires_in"], "3600"),
 ]
 
@@ -222,6 +223,9 @@ async def test_latency_slows_every_answer(provider):
 CLAIMS: list[tuple[str, Callable[[Token], Any], Any]] = [
     ("id_token_wrong_iss", lambda it: it["iss"], "https://someone-else.example.com"),
     ("id_token_wrong_aud", lambda it: it["aud"], "another-client"),
+    ("id_token_no_iss", lambda it: "iss" in it, False),
+    ("id_token_no_aud", lambda it: "aud" in it, False),
+    ("id_token_aud_list", lambda it: it["aud"], ["web"]),
     ("id_token_extra_aud", lambda it: (it["aud"], it["azp"]), (["web", "another-client"], "web")),
     ("id_token_wrong_azp", lambda it: (it["aud"], it["azp"]), ("web", "another-client")),
     ("id_token_expired", lambda it: it["exp"], NOW - 3600),
@@ -255,6 +259,7 @@ BADLY_SIGNED = [
     "id_token_alg_none",
     "id_token_bad_signature",
     "id_token_foreign_key",
+    "id_token_other_alg",
     "id_token_made_up_kid",
     "id_token_crit",
     "id_token_hs256_with_public_key",

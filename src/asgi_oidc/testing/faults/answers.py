@@ -117,6 +117,12 @@ def token_wrong_types(members: Claims, _setting: Setting) -> Claims:
 
 
 @registered_in(TOKEN_MEMBERS)
+def token_no_expires_in(members: Claims, _setting: Setting) -> Claims:
+    """The token answer has no `expires_in`, which RFC 6749 §5.1 allows."""
+    return without(members, "expires_in")
+
+
+@registered_in(TOKEN_MEMBERS)
 def token_expires_in_text(members: Claims, _setting: Setting) -> Claims:
     """`expires_in` is a number in quotes, as some providers send it. Clients should accept it."""
     return members | {"expires_in": str(members["expires_in"])}
