@@ -146,8 +146,9 @@ def test_odd_payloads_are_well_signed(provider, fault):
 
 
 def test_every_wrong_signature_of_an_id_token_is_one_of_an_access_token():
-    """The two are signed alike, and so can go wrong alike."""
-    names = {name.replace("id_token", "access_token", 1) for name in ID_TOKEN_SIGNING}
+    """The two are signed alike, and so can go wrong alike; but only ID Tokens have an algorithm by registration."""
+    signed_alike = ID_TOKEN_SIGNING.keys() - {"id_token_another_alg"}
+    names = {name.replace("id_token", "access_token", 1) for name in signed_alike}
 
     assert names <= set(ACCESS_TOKEN_SIGNING)
     assert set(ACCESS_TOKEN_CLAIMS) == set(CLAIMS)
