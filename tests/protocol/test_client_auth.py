@@ -8,10 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi_oidc.errors import AnswerRejected
+from asgi_oidc.protocol.certificate_pair import read_certificate_pair
 from asgi_oidc.protocol.client_auth import METHODS, choose_method
 from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.end_session import cognito_logout_parameters, end_session_parameters, with_parameters
 from asgi_oidc.protocol.messages import Call
+from tests.certificate_texts import SELF_SIGNED
 
 CALLBACK = "https://app.example.com/auth/callback"
 TEXT = st.text(alphabet=st.characters(exclude_categories=["Cs"]), min_size=1)
@@ -50,6 +52,42 @@ def test_there_is_no_silent_step_down(supported):
         choose_method(Client("web", "s"), supported)
 
     assert caught.value.code == "client_auth_unsupported"
+
+
+@pytest.mark.parametrize(
+    ("secret", "supported", "chosen"),
+    [
+        (None, ["client_secret_basic", "tls_client_auth"], "tls_client_auth"),
+        (None, ["self_signed_tls_client_auth", "none"], "self_signed_tls_client_auth"),
+        ("s", ["client_secret_basic", "tls_client_auth"], "tls_client_auth"),
+        ("s", ["client_secret_basic"], "client_secret_basic"),
+        (None, ["none"], "none"),  # a public client whose tokens are bound (RFC 8705 §4)
+    ],
+)
+def test_a_certificate_authenticates_where_the_provider_takes_it(secret, supported, chosen):
+    """It is stronger than a secret."""
+    client = Client("web", secret, certificate=read_certificate_pair(SELF_SIGNED.both))
+
+    assert choose_method(client, supported) == chosen
+
+
+def test_a_certificate_is_no_public_client():
+    """A provider that takes neither has been set up otherwise."""
+    client = Client("web", certificate=read_certificate_pair(SELF_SIGNED.both))
+
+    with pytest.raises(AnswerRejected) as caught:
+        choose_method(client, ["client_secret_basic"])
+
+    assert (caught.value.code, "client_certificate" in caught.value.detail) == ("client_auth_unsupported", True)
+
+
+@pytest.mark.parametrize("method", ["tls_client_auth", "self_signed_tls_client_auth"])
+def test_a_certificate_needs_the_client_id_alone(method):
+    """RFC 8705 §2: the connection says the rest, and a secret would be given away."""
+    call = call_of(method, Client("web", "s3cret", method))
+
+    assert form_of(call) == {"code": "c", "client_id": "web"}
+    assert "authorization" not in call.headers
 
 
 @given(TEXT, TEXT)

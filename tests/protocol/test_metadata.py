@@ -1,12 +1,20 @@
 """Metadata counts only from the issuer that was asked, and only with endpoints that we may call."""
 
 import json
+from typing import Any
 
 import pytest
 
 from asgi_oidc.errors import AnswerRejected
+from asgi_oidc.protocol.back_channel import BackChannel
 from asgi_oidc.protocol.messages import Answer
-from asgi_oidc.protocol.metadata import ENDPOINTS, make_metadata, metadata_call, read_metadata_answer
+from asgi_oidc.protocol.metadata import (
+    ENDPOINTS,
+    ProviderMetadata,
+    make_metadata,
+    metadata_call,
+    read_metadata_answer,
+)
 
 ISSUER = "https://id.example.com"
 MEMBERS: dict[str, object] = {
@@ -144,3 +152,80 @@ def test_a_provider_on_the_net_has_no_endpoint_on_our_machine(name):
         make_metadata(ISSUER, {**MEMBERS, name: "http://127.0.0.1:9000/x"})
 
     assert caught.value.code == "metadata_endpoint"
+
+
+# --- aliases for clients with a certificate (RFC 8705 §5)
+
+MTLS = "https://mtls.example.com"
+ALIASES = {
+    "token_endpoint": f"{MTLS}/token",
+    "userinfo_endpoint": f"{MTLS}/userinfo",
+    "authorization_endpoint": f"{MTLS}/authorize",
+    "jwks_uri": f"{MTLS}/jwks",
+    "registration_endpoint": "not a URL, and not used",
+}
+
+
+def with_aliases(aliases: object, *, uses_aliases: bool = True, **configured: object) -> ProviderMetadata:
+    return read_metadata_answer(
+        answer(mtls_endpoint_aliases=aliases), issuer=ISSUER, configured=configured, uses_aliases=uses_aliases
+    )
+
+
+def test_a_client_with_a_certificate_calls_the_aliases():
+    """The endpoints themselves need not ask for a certificate; browsers and keys stay where they are."""
+    metadata = with_aliases(ALIASES)
+
+    assert (metadata.token_endpoint, metadata.userinfo_endpoint) == (f"{MTLS}/token", f"{MTLS}/userinfo")
+    assert (metadata.authorization_endpoint, metadata.jwks_uri) == (f"{ISSUER}/authorize", f"{ISSUER}/jwks")
+
+
+@pytest.mark.parametrize("aliases", [ALIASES, "nonsense", {"token_endpoint": 7}])
+def test_any_other_client_calls_none(aliases):
+    """Without a certificate they would refuse it, so a wrong one does no harm."""
+    assert with_aliases(aliases, uses_aliases=False).token_endpoint == f"{ISSUER}/token"
+
+
+@pytest.mark.parametrize(
+    ("aliases", "code"),
+    [
+        (None, "metadata_invalid"),
+        ("https://mtls.example.com/token", "metadata_invalid"),
+        ([ALIASES], "metadata_invalid"),
+        ({"token_endpoint": None}, "metadata_invalid"),
+        ({"token_endpoint": 7}, "metadata_invalid"),
+        ({"token_endpoint": [f"{MTLS}/token"]}, "metadata_invalid"),
+        ({"token_endpoint": ""}, "metadata_endpoint"),
+        ({"token_endpoint": "/token"}, "metadata_endpoint"),
+        ({"token_endpoint": "http://mtls.example.com/token"}, "metadata_endpoint"),
+        ({"token_endpoint": "http://127.0.0.1/token"}, "metadata_endpoint"),
+        ({"userinfo_endpoint": "https://user:word@mtls.example.com/"}, "metadata_endpoint"),
+    ],
+)
+def test_a_wrong_alias_never_leads_to_the_endpoint_itself(aliases, code):
+    """There the client would be without its certificate, and tokens would be bound to nothing."""
+    with pytest.raises(AnswerRejected) as caught:
+        with_aliases(aliases)
+
+    assert (caught.value.code, "mtls_endpoint_aliases" in caught.value.detail) == (code, True)
+
+
+def test_an_endpoint_given_by_hand_has_no_alias_of_the_document():
+    """But one that is given by hand as well."""
+    by_hand: dict[str, Any] = {"token_endpoint": "https://inner.example.com/token"}
+
+    assert with_aliases(ALIASES, **by_hand).token_endpoint == "https://inner.example.com/token"
+    own: dict[str, Any] = {"mtls_endpoint_aliases": {"token_endpoint": f"{MTLS}/own"}}
+    assert with_aliases(ALIASES, **by_hand, **own).token_endpoint == f"{MTLS}/own"
+
+
+def test_aliases_at_the_issuer_are_called_by_the_internal_url():
+    """They are as far from this app as the endpoints are."""
+    metadata = make_metadata(
+        ISSUER,
+        {**MEMBERS, "mtls_endpoint_aliases": {"token_endpoint": f"{ISSUER}/mtls/token"}},
+        back_channel=BackChannel("http://id:8080", {"id"}),
+        uses_aliases=True,
+    )
+
+    assert metadata.token_endpoint == "http://id:8080/mtls/token"

@@ -82,6 +82,7 @@ def test_five_settings_are_enough():
         "allow_azp_audiences": False,
         "client_key": None,
         "client_certificate": None,
+        "client_certificate_key": None,
         "client_assertion_file": None,
         "par": "auto",
         "request_object": False,

@@ -1,6 +1,7 @@
 """Builds the connections to the providers; nothing is fetched from a provider before it is needed."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from asgi_oidc.provider.call_limit import MAX_CALLS, MAX_CALLS_PER_PROVIDER, CallLimit
 from asgi_oidc.provider.connection import ProviderConnection
@@ -12,6 +13,7 @@ from asgi_oidc.provider.openid_connection import OpenIDConnection
 from asgi_oidc.provider.provider_settings import ProviderSettings
 from asgi_oidc.provider.source_directory import SourceDirectory
 from asgi_oidc.provider.token_verifier import Expectations
+from asgi_oidc.settings.certificate_checks import unapplied_certificates
 from asgi_oidc.settings.settings import Settings
 from asgi_oidc.settings.several_providers import read_found_provider
 
@@ -32,7 +34,15 @@ def make_directory(
     make = _connection_maker(settings, own_client, clock, change)
     if settings.providers is None or isinstance(settings.providers, Mapping):
         return FixedDirectory(settings.fixed_providers, make), own_client
-    return SourceDirectory(settings.providers.get, read_found_provider, make, clock), own_client
+    read = partial(_read_found_provider, http_client=settings.http_client)
+    return SourceDirectory(settings.providers.get, read, make, clock), own_client
+
+
+def _read_found_provider(name: str, value: object, *, http_client: object) -> ProviderSettings:
+    provider = read_found_provider(name, value)
+    if problems := unapplied_certificates({name: provider}, http_client):
+        raise ValueError(problems[0])
+    return provider
 
 
 def _connection_maker(
@@ -47,7 +57,13 @@ def _connection_maker(
         provider = change(found)
         # A single provider need not leave room for others.
         limits = () if settings.is_flat else (CallLimit(MAX_CALLS_PER_PROVIDER), all_calls)
-        http = Http(provider.http_client or settings.http_client, own=own_client, limits=limits, provider=provider.name)
+        http = Http(
+            provider.http_client or settings.http_client,
+            own=own_client,
+            limits=limits,
+            provider=provider.name,
+            tls=provider.tls,
+        )
         if isinstance(provider, OAuth2Settings):
             return OAuth2Connection(provider, http, clock)
         return OpenIDConnection(provider, expectations, http, clock)

@@ -31,7 +31,16 @@ OTHER_VERSION = (
 )
 # Despite its name, of all TLS versions; the cause may be a cipher or a missing client certificate.
 HANDSHAKE = "SSLV3_ALERT_HANDSHAKE_FAILURE"
-CLIENT_CERTIFICATE = ("TLSV13_ALERT_CERTIFICATE_REQUIRED", "SSLV3_ALERT_BAD_CERTIFICATE", "TLSV1_ALERT_UNKNOWN_CA")
+CLIENT_CERTIFICATE = (
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED",
+    "SSLV3_ALERT_BAD_CERTIFICATE",
+    "SSLV3_ALERT_CERTIFICATE_EXPIRED",
+    "SSLV3_ALERT_CERTIFICATE_REVOKED",
+    "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
+    "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
+    "TLSV1_ALERT_UNKNOWN_CA",
+)
+OWN_CERTIFICATE = "set client_certificate to one that the provider accepts, or give it to http_client"
 PROXY_FILES = ("http_proxy.py", "socks_proxy.py")  # modules of httpcore and httpcore2 that connect through a proxy
 
 
@@ -129,12 +138,12 @@ def _tls(error: ssl.SSLError) -> Cause:
     if reason == HANDSHAKE:
         return Cause(
             "connect_tls_handshake",
-            "the server requires another cipher, or a client certificate: set one in http_client",
+            f"the server requires another cipher or TLS version, or a client certificate: {OWN_CERTIFICATE}",
         )
     if reason in CLIENT_CERTIFICATE:
         return Cause(
             "connect_tls_client_certificate",
-            f"the server requires a client certificate that it accepts: set one in http_client ({reason})",
+            f"the server requires a client certificate that it accepts ({reason}): {OWN_CERTIFICATE}",
         )
     return Cause("connect_tls", f"TLS failed ({reason})")
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from asgi_oidc.errors import AnswerRejected
+from asgi_oidc.errors import AnswerRejected, describe_value
 from asgi_oidc.protocol.back_channel import PUBLIC, BackChannel
 from asgi_oidc.protocol.messages import Answer, Call, read_json_answer
 
@@ -22,6 +22,9 @@ REQUIRED = ENDPOINTS[:3]
 # providers may be their own, and small values in long lists take many times as much memory as in JSON.
 MAX_LENGTH = 16_384
 FRONT_CHANNEL = ("authorization_endpoint", "end_session_endpoint")  # browsers are sent there; the others we call
+ALIASES = "mtls_endpoint_aliases"
+# Endpoints that may have an alias for clients with a certificate; the provider's keys are public (RFC 8705 §5).
+ALIASED = tuple(name for name in ENDPOINTS if name not in (*FRONT_CHANNEL, "jwks_uri"))
 
 
 class ServerMetadata(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +88,7 @@ def read_metadata_answer(
     configured: Mapping[str, object],
     back_channel: BackChannel = PUBLIC,
     url: str = "",
+    uses_aliases: bool = False,
 ) -> ProviderMetadata:
     """Read the answer to `metadata_call`.
 
@@ -93,6 +97,7 @@ def read_metadata_answer(
         issuer: the configured one. For a provider with an issuer for each tenant, it is the template: the text with the
             placeholder, exactly as the provider publishes it.
         configured: members of the setting `metadata`, which take precedence.
+        uses_aliases: as in `make_metadata`.
 
     Raises:
         ProviderError: no usable JSON, another issuer (Discovery §4.3), or an endpoint that we must not call.
@@ -103,33 +108,65 @@ def read_metadata_answer(
         raise AnswerRejected(
             "metadata_issuer", f"configured {issuer}, but the provider says {members.get('issuer')}: {fix}"
         )
-    return make_metadata(issuer, {**members, **configured}, back_channel=back_channel)
+    merged = {**_without_aliases_of(configured, members), **configured}
+    return make_metadata(issuer, merged, back_channel=back_channel, uses_aliases=uses_aliases)
 
 
 def make_metadata(
-    issuer: str, members: Mapping[str, object], *, back_channel: BackChannel = PUBLIC
+    issuer: str, members: Mapping[str, object], *, back_channel: BackChannel = PUBLIC, uses_aliases: bool = False
 ) -> ProviderMetadata:
     """Make metadata from its members, and check each of them.
+
+    Args:
+        uses_aliases: whether the client presents a certificate: endpoints that have an alias for such clients are
+            called there (RFC 8705 §5). A wrong alias is an error: the endpoint itself would see no certificate.
 
     Raises:
         AnswerRejected: a member is missing or of the wrong type, or an endpoint is one that we must not call.
     """
+    aliases = _read_aliases(members) if uses_aliases else {}
     try:
-        metadata = msgspec.convert({**members, "issuer": issuer}, ProviderMetadata)
+        metadata = msgspec.convert({**members, **aliases, "issuer": issuer}, ProviderMetadata)
     except msgspec.ValidationError as exc:
         raise AnswerRejected("metadata_invalid", str(exc)) from exc
     if len(msgspec.json.encode(metadata)) > MAX_LENGTH:
         raise AnswerRejected("metadata_invalid", f"expected at most {MAX_LENGTH} bytes in the members that are used")
     urls = {name: url for name in ENDPOINTS if (url := getattr(metadata, name)) is not None}
-    called = {name: _checked(name, url, issuer=issuer, back_channel=back_channel) for name, url in urls.items()}
+    called = {
+        name: _checked(name, url, issuer=issuer, back_channel=back_channel, is_alias=name in aliases)
+        for name, url in urls.items()
+    }
     return msgspec.structs.replace(metadata, **called)
 
 
-def _checked(name: str, url: str, *, issuer: str, back_channel: BackChannel) -> str:
+def _without_aliases_of(configured: Mapping[str, object], members: Mapping[str, object]) -> Mapping[str, object]:
+    """Leave out the aliases of endpoints that the setting `metadata` replaces: they would replace those again."""
+    listed = members.get(ALIASES)
+    if not isinstance(listed, Mapping):
+        return members
+    return {**members, ALIASES: {name: url for name, url in listed.items() if name not in configured}}
+
+
+def _read_aliases(members: Mapping[str, object]) -> dict[str, str]:
+    """Return the aliases of endpoints that we call; others are ignored."""
+    if ALIASES not in members:
+        return {}
+    listed = members[ALIASES]
+    if not isinstance(listed, Mapping):
+        raise AnswerRejected("metadata_invalid", f"{ALIASES}: expected an object, got {describe_value(listed)}")
+    aliases = {name: listed[name] for name in ALIASED if name in listed}
+    for name, url in aliases.items():
+        if not isinstance(url, str):
+            raise AnswerRejected("metadata_invalid", f"{ALIASES}.{name}: expected a URL, got {describe_value(url)}")
+    return aliases
+
+
+def _checked(name: str, url: str, *, issuer: str, back_channel: BackChannel, is_alias: bool) -> str:
     """Return the URL of an endpoint, as browsers or we use it."""
     try:
         if name in FRONT_CHANNEL:
             return back_channel.front_channel_url(url, issuer=issuer)
         return back_channel.url(url, issuer=issuer)
     except ValueError as exc:
-        raise AnswerRejected("metadata_endpoint", f"{name}: {exc}") from exc
+        member = f"{ALIASES}.{name}" if is_alias else name
+        raise AnswerRejected("metadata_endpoint", f"{member}: {exc}") from exc

@@ -32,6 +32,7 @@ class Discovery:
             members there, nothing is fetched.
         url: as in `metadata_call`.
         provider: the name in the settings, for the log.
+        uses_aliases: as in `make_metadata`.
     """
 
     def __init__(
@@ -44,12 +45,14 @@ class Discovery:
         url: str | None = None,
         back_channel: BackChannel = PUBLIC,
         provider: str = "",
+        uses_aliases: bool = False,
     ):
         self._http = http
         self._issuer = issuer
         self._provider = provider
         self._url = url
         self._back_channel = back_channel
+        self._uses_aliases = uses_aliases
         self._configured = configured
         self._clock = clock
         self._flight: SingleFlight[ProviderMetadata] = SingleFlight()
@@ -59,7 +62,7 @@ class Discovery:
         self._outcomes = CallOutcomes()
         self._complete = all(name in configured for name in REQUIRED)
         if self._complete:
-            self._cached = make_metadata(issuer, configured, back_channel=back_channel)
+            self._cached = make_metadata(issuer, configured, back_channel=back_channel, uses_aliases=uses_aliases)
 
     async def metadata(self) -> ProviderMetadata:
         """Return the metadata, from the cache if it is fresh.
@@ -113,4 +116,5 @@ class Discovery:
             configured=self._configured,
             back_channel=self._back_channel,
             url=call.url,
+            uses_aliases=self._uses_aliases,
         )

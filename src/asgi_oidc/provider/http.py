@@ -2,8 +2,8 @@
 
 import ssl
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Protocol
@@ -17,6 +17,8 @@ from asgi_oidc.errors import AnswerRejected, OIDCError, ProviderUnavailable
 from asgi_oidc.errors.connection import Cause, find_cause, is_timeout, url_without_secrets
 from asgi_oidc.protocol.messages import Answer, Call
 from asgi_oidc.provider.call_limit import CallLimit
+from asgi_oidc.provider.client_pool import ClientPool
+from asgi_oidc.provider.tls_contexts import DEFAULT_TLS, TlsContexts, TlsOptions
 from asgi_oidc.single_flight import run_var
 
 CONNECT_TIMEOUT = 3.0  # seconds
@@ -67,51 +69,87 @@ class _Progress:
 class OwnClient:
     """Our own HTTP client, for providers that have none of their own: all of them share it.
 
-    Between `open` and `close`, all calls on that event loop share one client. If the server sends no lifespan events,
-    each call opens a client of its own, so that no connection outlives its event loop.
+    A provider for which we have a certificate, or accept only some ciphers, has a client of its own, which it shares
+    only with providers of the same kind. Between `open` and `close`, all calls on that event loop share these clients.
+    If the server sends no lifespan events, each call opens a client of its own, so that no connection outlives its
+    event loop.
     """
 
     def __init__(self, *, max_connections: int = MAX_CONNECTIONS) -> None:
         self._limits = httpx.Limits(max_connections=max_connections, max_keepalive_connections=MAX_IDLE_CONNECTIONS)
-        self._shared: RunVar[httpx.AsyncClient | None] = run_var("http")
-        self._tls: ssl.SSLContext | None = None
+        self._pool: RunVar[ClientPool[httpx.AsyncClient] | None] = run_var("http")
+        self._contexts = TlsContexts(httpx.create_ssl_context)
 
     def open(self) -> None:
         """Open the shared client, which keeps connections alive; the caller must `close` it."""
-        if self.shared() is None:
+        if self._pool.get(None) is None:
+            pool = ClientPool(self._make)
+            self._pool.set(pool)
             try:
-                self._shared.set(self.new())
+                pool.add(DEFAULT_TLS, self.new())
             except ProviderUnavailable as error:  # the app starts anyway; each call then raises this error again
                 events.log(events.PROVIDER_FAILED, code=error.code, detail=error.detail)
 
     async def close(self) -> None:
-        """Close the shared client."""
-        shared = self.shared()
-        self._shared.set(None)
-        if shared is not None:
-            await shared.aclose()
+        """Close the shared clients."""
+        pool = self._pool.get(None)
+        self._pool.set(None)
+        if pool is not None:
+            await pool.close()
 
     def shared(self) -> httpx.AsyncClient | None:
         """Return the client that the calls on this event loop share; None if it is not open."""
-        return self._shared.get(None)
+        pool = self._pool.get(None)
+        return None if pool is None else pool.get(DEFAULT_TLS)
 
-    def new(self) -> httpx.AsyncClient:
+    def new(self, tls: TlsOptions = DEFAULT_TLS) -> httpx.AsyncClient:
         """Make a client.
 
         Raises:
             ProviderUnavailable: the environment has an invalid proxy or certificate setting.
         """
+        with _explaining_environment():
+            return self._client_with(self._contexts.context(tls))
+
+    def client(self, tls: TlsOptions) -> AbstractAsyncContextManager[httpx.AsyncClient]:
+        """Return the client for one call. Errors as in `new`."""
+        pool = self._pool.get(None)
+        return self._client_for_one_call(tls) if pool is None else pool.client(tls)
+
+    def retire(self, tls: TlsOptions) -> None:
+        """Use a client no more: its certificate was replaced. Calls that use it now go on."""
+        pool = self._pool.get(None)
+        if pool is not None and tls != DEFAULT_TLS:
+            pool.retire(tls)
+
+    @asynccontextmanager
+    async def _client_for_one_call(self, tls: TlsOptions) -> AsyncIterator[httpx.AsyncClient]:
+        async with await self._make(tls) as client:
+            yield client
+
+    async def _make(self, tls: TlsOptions) -> httpx.AsyncClient:
+        with _explaining_environment():
+            return self._client_with(await self._contexts.prepared_context(tls))
+
+    def _client_with(self, context: ssl.SSLContext) -> httpx.AsyncClient:
         timeout = httpx.Timeout(DEADLINE, connect=CONNECT_TIMEOUT)
         # A cookie jar that accepts no cookie: otherwise the provider's cookies would pile up while the process runs.
         no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
-        try:
-            if self._tls is None:
-                self._tls = httpx.create_ssl_context()  # takes 35 ms, so it is made once
-            return httpx.AsyncClient(verify=self._tls, timeout=timeout, cookies=no_cookies, limits=self._limits)
-        except Exception as exc:  # httpx reads the environment here; its errors for wrong values have no common class
-            name = type(exc).__name__
-            detail = f"{name}: check SSL_CERT_FILE and SSL_CERT_DIR, HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY"
-            raise ProviderUnavailable("connect_environment", detail) from exc
+        return httpx.AsyncClient(verify=context, timeout=timeout, cookies=no_cookies, limits=self._limits)
+
+
+@contextmanager
+def _explaining_environment() -> Iterator[None]:
+    """Say which variables to check if no client can be made: httpx reads them then.
+
+    Its errors for wrong values have no common class.
+    """
+    try:
+        yield
+    except Exception as exc:
+        name = type(exc).__name__
+        detail = f"{name}: check SSL_CERT_FILE and SSL_CERT_DIR, HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY"
+        raise ProviderUnavailable("connect_environment", detail) from exc
 
 
 class Http:
@@ -124,6 +162,7 @@ class Http:
         own: OwnClient | None = None,
         limits: Sequence[CallLimit] = (),
         provider: str = "",
+        tls: TlsOptions = DEFAULT_TLS,
     ) -> None:
         """Make calls to one provider.
 
@@ -132,11 +171,13 @@ class Http:
             own: used if `client` is None.
             limits: a call waits for a free slot in each of them, in this order.
             provider: its name, for traces and metrics; empty for the flat keywords.
+            tls: how our own client behaves in TLS.
         """
         self._configured_client = client
         self._own = OwnClient() if own is None else own
         self._limits = limits
         self._provider = provider
+        self._tls = tls
         telemetry.name_provider(provider)
 
     def open(self) -> None:
@@ -147,6 +188,12 @@ class Http:
     async def close(self) -> None:
         """Close our own client."""
         await self._own.close()
+
+    def replace_tls(self, tls: TlsOptions) -> None:
+        """Use another certificate for the next calls; those under way go on."""
+        if tls != self._tls:
+            replaced, self._tls = self._tls, tls
+            self._own.retire(replaced)
 
     async def send(self, call: Call, *, endpoint: str) -> Answer:
         """Make one call; it is never retried.
@@ -187,9 +234,9 @@ class Http:
         async with AsyncExitStack() as stack:
             for limit in self._limits:
                 await stack.enter_async_context(limit.hold())
-            client = self._configured_client or self._own.shared()
-            if client is None:
-                client = await stack.enter_async_context(self._own.new())
+            if self._configured_client is not None:
+                return await _exchange(self._configured_client, call, endpoint, progress)
+            client = await stack.enter_async_context(self._own.client(self._tls))
             return await _exchange(client, call, endpoint, progress)
 
 

@@ -72,6 +72,7 @@ class OpenIDConnection(ProviderConnection):
             url=settings.metadata_url,
             back_channel=BackChannel(exceptions.internal_url, exceptions.allow_http_hosts),
             provider=settings.name,
+            uses_aliases=settings.client.presents_certificate,
         )
         self._tokens = TokenVerifier(settings, expectations, http=http, metadata=self.metadata, clock=clock)
         self._calls = ClientCalls(http, settings.client, issuer=settings.issuer, clock=clock)
@@ -84,10 +85,11 @@ class OpenIDConnection(ProviderConnection):
         self._rotates_refresh_tokens = True  # assumed until an answer shows that it does not
 
     def replace_settings(self, settings: ProviderSettings) -> None:
-        """Use another client secret for the next calls, and for tokens that are signed with it."""
+        """Use other credentials for the next calls, and another secret for tokens that are signed with it."""
         self.settings = settings
         self._tokens.replace_settings(settings)
         self._calls.replace_client(settings.client)
+        self.http.replace_tls(settings.tls)
 
     async def metadata(self) -> ProviderMetadata:
         """Return the metadata.

@@ -11,6 +11,7 @@ from asgi_oidc.protocol.issuer_template import PLACEHOLDER, Issuer
 from asgi_oidc.protocol.step_up import SILENT, AuthenticationRequest, joined_prompt
 from asgi_oidc.provider.http import HttpClient
 from asgi_oidc.provider.provider_exceptions import ProviderExceptions
+from asgi_oidc.provider.tls_contexts import TlsOptions
 from asgi_oidc.safe_urls import check_url, origin_of
 
 
@@ -68,6 +69,11 @@ class ProviderSettings:
     dpop: str = "never"
     authorization_details: Sequence[Mapping[str, object]] = field(default=(), repr=False)
     profile: str | None = None
+
+    @property
+    def tls(self) -> TlsOptions:
+        """How our own HTTP client behaves in the TLS handshake with this provider."""
+        return TlsOptions(self.client.certificate, only_recommended_ciphers=self.profile is not None)
 
     @property
     def issuers(self) -> Issuer:

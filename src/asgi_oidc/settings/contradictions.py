@@ -10,6 +10,7 @@ from asgi_oidc.provider.provider_settings import ProviderSettings
 from asgi_oidc.safe_urls import check_url, origin_of
 from asgi_oidc.settings.bearer_checks import bearer_problems
 from asgi_oidc.settings.callback_paths import callback_paths_in, callback_problems, landing_problems
+from asgi_oidc.settings.certificate_checks import unapplied_certificates
 from asgi_oidc.settings.claims import claims_problems
 from asgi_oidc.settings.health_path import health_problems
 from asgi_oidc.settings.provider_checks import provider_contradictions
@@ -91,7 +92,9 @@ def _provider_problems(values: Mapping[str, Any]) -> list[str]:
                 f"rules: {rule!r}: there is no provider {name!r}; providers has {', '.join(providers)}"
                 for name in unknown
             ]
-    problems += _step_up_problems(values.get("rules", ()), providers) if isinstance(providers, Mapping) else []
+    if isinstance(providers, Mapping):
+        problems += _step_up_problems(values.get("rules", ()), providers)
+        problems += unapplied_certificates(providers, values.get("http_client"))
     return problems
 
 

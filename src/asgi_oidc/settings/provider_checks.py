@@ -2,20 +2,22 @@
 
 import difflib
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from asgi_oidc.errors import OIDCError
 from asgi_oidc.protocol.back_channel import BackChannel
-from asgi_oidc.protocol.client_registration import Client
+from asgi_oidc.protocol.client_registration import CERTIFICATE_METHODS, Client
 from asgi_oidc.protocol.metadata import MEMBERS, REQUIRED, ProviderMetadata, make_metadata
 from asgi_oidc.protocol.provider_compatibility import LoginPlan, find_incompatibilities
+from asgi_oidc.settings.certificate_checks import certificate_pair, certificate_problems
 from asgi_oidc.settings.provider_exception_checks import exception_contradictions
 from asgi_oidc.settings.provider_readers import ALGORITHMS
 
 
 def provider_contradictions(values: Mapping[str, Any]) -> list[str]:
     """Return the problems of settings that do not fit together."""
-    problems = client_problems(values) + exception_contradictions(values)
+    problems = client_problems(values) + certificate_problems(values) + exception_contradictions(values)
     if values.get("metadata") and "issuer" in values:
         problems += [f"metadata: {problem}" for problem in _metadata_problems(values)]
     return problems
@@ -25,7 +27,7 @@ def client_problems(values: Mapping[str, Any]) -> list[str]:
     """Return the problems of how the client authenticates."""
     problems = []
     method, secret = values.get("client_auth"), values.get("client_secret")
-    if method not in (None, "none") and secret is None:
+    if method not in (None, "none", *CERTIFICATE_METHODS) and secret is None:
         problems.append(f"client_secret: missing; client_auth={method!r} needs it")
     if method == "none" and secret is not None:
         problems.append("client_auth: 'none' is for public clients: remove either client_auth or client_secret")
@@ -38,7 +40,12 @@ def _metadata_problems(values: Mapping[str, Any]) -> list[str]:
         return ["the member issuer must equal the setting issuer; leave it out"]
     placeholders = dict.fromkeys(REQUIRED, issuer)  # required members that are not set will be discovered
     try:
-        metadata = make_metadata(issuer, {**placeholders, **members}, back_channel=_back_channel(values))
+        metadata = make_metadata(
+            issuer,
+            {**placeholders, **members},
+            back_channel=_back_channel(values),
+            uses_aliases=_client(values).presents_certificate,
+        )
     except OIDCError as exc:
         return [exc.detail]
     problems = []
@@ -48,6 +55,13 @@ def _metadata_problems(values: Mapping[str, Any]) -> list[str]:
     if all(name in members for name in REQUIRED):
         problems += _incompatibilities(values, metadata)
     return problems
+
+
+def _client(values: Mapping[str, Any]) -> Client:
+    certificate = None
+    with suppress(ValueError, KeyError):  # reported already
+        certificate = certificate_pair(values)
+    return Client("", values.get("client_secret"), values.get("client_auth"), certificate=certificate)
 
 
 def _back_channel(values: Mapping[str, Any]) -> BackChannel:
@@ -60,7 +74,7 @@ def _incompatibilities(values: Mapping[str, Any], metadata: ProviderMetadata) ->
     if values.get("userinfo") == "always" and metadata.userinfo_endpoint is None:
         problems.append("userinfo='always' needs a userinfo_endpoint")
     plan = LoginPlan(
-        Client("", values.get("client_secret"), values.get("client_auth")),
+        _client(values),
         response_mode=values.get("authorization_params", {}).get("response_mode"),
         algorithms=ALGORITHMS if values.get("algorithms", ()) is None and not values.get("allow_hs256") else None,
         uses_pkce=not values.get("allow_missing_pkce"),

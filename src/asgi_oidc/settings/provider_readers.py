@@ -10,6 +10,7 @@ from asgi_oidc.protocol.signature_algorithms import SYMMETRIC_ALGORITHM
 from asgi_oidc.provider.provider_exceptions import STANDARD_LOGOUT
 from asgi_oidc.provider.provider_settings import ProviderSettings
 from asgi_oidc.settings.callback_paths import read_callback_path
+from asgi_oidc.settings.certificate_checks import certificate_pair
 from asgi_oidc.settings.provider_exception_checks import (
     provider_exceptions,
     read_end_session_parameters,
@@ -93,7 +94,12 @@ def provider_settings(values: Mapping[str, Any], *, title: str | None = None) ->
     return ProviderSettings(
         title=title,
         issuer=values["issuer"],
-        client=Client(values["client_id"], values["client_secret"], values["client_auth"]),
+        client=Client(
+            values["client_id"],
+            values["client_secret"],
+            values["client_auth"],
+            certificate=certificate_pair(values),
+        ),
         scope=values["scope"],
         authorization_params=values["authorization_params"],
         metadata=values["metadata"],

@@ -83,6 +83,7 @@ class Settings:
     allow_azp_audiences: bool
     client_key: tuple[str | Mapping[str, Any], ...] | None = field(repr=False)
     client_certificate: str | None = field(repr=False)
+    client_certificate_key: str | None = field(repr=False)
     client_assertion_file: str | None
     par: str
     request_object: bool

@@ -19,9 +19,23 @@ class StrongClientKeywords(TypedDict, total=False):
     """
 
     client_certificate: str | None
-    """The certificate with which the app authenticates in the TLS handshake, and its private key, both as PEM.
+    """The certificate with which the app authenticates in the TLS handshake (RFC 8705), as PEM.
+
+    It begins with the certificate of this client; those of its issuers may follow in order. The private key belongs
+    after them, or into `client_certificate_key`. The provider's token, userinfo and other endpoints are then called at
+    `mtls_endpoint_aliases`, if its metadata has these. A file (`OIDC_CLIENT_CERTIFICATE_FILE`) is read again when it
+    changes.
 
     Default: `None`. Variable: `OIDC_CLIENT_CERTIFICATE`. Since 0.2.
+    """
+
+    client_certificate_key: str | None
+    """The private key of `client_certificate` if it is in a file of its own, as PEM.
+
+    cert-manager mounts the two as `tls.crt` and `tls.key`: set `OIDC_CLIENT_CERTIFICATE_FILE` and
+    `OIDC_CLIENT_CERTIFICATE_KEY_FILE`. While a renewal has changed only one of them, the old pair stays in use.
+
+    Default: `None`. Variable: `OIDC_CLIENT_CERTIFICATE_KEY`. Since 0.2.
     """
 
     client_assertion_file: str | None

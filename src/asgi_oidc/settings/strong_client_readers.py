@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from asgi_oidc.errors import describe_value
+from asgi_oidc.settings.certificate_checks import read_pem
 from asgi_oidc.settings.value_checks import read_one_of, read_switch, read_text
 
 PROFILES = ("fapi2", "fapi2-message-signing")
@@ -43,7 +44,8 @@ def _read_profile(value: object) -> str:
 # Name of the setting -> its default, and the function that checks and converts its value.
 STRONG_CLIENT_READERS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
     "client_key": (None, read_keys),
-    "client_certificate": (None, read_text),
+    "client_certificate": (None, read_pem),
+    "client_certificate_key": (None, read_pem),
     "client_assertion_file": (None, read_text),
     "par": ("auto", _read_par),
     "request_object": (False, read_switch),

@@ -39,7 +39,7 @@ CONNECTIONS = [
     Code(
         "connect_tls_client_certificate connect_tls_handshake",
         "The server requires a client certificate, or (`connect_tls_handshake`) another cipher.",
-        "Set `http_client` to a client that has the certificate.",
+        "Set `client_certificate` to one that the provider accepts, or `http_client` to a client that has it.",
     ),
     Code("connect_tls", "TLS failed for another reason.", "The log line has the reason of the TLS library."),
     Code(

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from asgi_oidc.errors import AnswerRejected
-from asgi_oidc.protocol.client_auth import secret
-from asgi_oidc.protocol.client_registration import Client
+from asgi_oidc.protocol.client_auth import certificate, secret
+from asgi_oidc.protocol.client_registration import CERTIFICATE_METHODS, Client
 from asgi_oidc.protocol.messages import Call
 
 MakeCall = Callable[[Client, str, Mapping[str, str]], Call]
@@ -12,6 +12,7 @@ MakeCall = Callable[[Client, str, Mapping[str, str]], Call]
 METHODS: Mapping[str, MakeCall] = {
     "client_secret_basic": secret.basic_call,
     "client_secret_post": secret.post_call,
+    **dict.fromkeys(CERTIFICATE_METHODS, certificate.certificate_call),
     "none": secret.public_call,
 }
 
@@ -35,10 +36,13 @@ def choose_method(client: Client, supported: Sequence[str]) -> str:
         return client.auth_method
     if client.secret_signer is not None:
         return "client_secret_post"
-    if client.secret is None:
-        return "none"
-    for method in SECRET_METHODS:
+    possible = [] if client.certificate is None else list(CERTIFICATE_METHODS)  # on the wire, these are the same
+    possible += [] if client.secret is None else SECRET_METHODS
+    for method in possible:
         if method in supported:
             return method
-    detail = f"the provider supports only {', '.join(supported)}, but client_secret needs {' or '.join(SECRET_METHODS)}"
+    if client.secret is None and (client.certificate is None or "none" in supported):
+        return "none"
+    setting = "client_certificate" if client.secret is None else "client_secret"
+    detail = f"the provider supports only {', '.join(supported)}, but {setting} needs {' or '.join(possible)}"
     raise AnswerRejected("client_auth_unsupported", detail)
