@@ -10,7 +10,8 @@ from asgi_oidc.testing import Client, FakeProvider
 from tests.protected_site import CLIENT_SECRET, ORIGIN, SECRET, Site, who_am_i
 
 NEEDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    "par_required": ({"require_pushed_authorization_requests": True}, {}),
+    "par_required": ({"require_pushed_authorization_requests": True}, {"par": "never"}),
+    "par_unsupported": ({"pushed_authorization_request_endpoint": None}, {"par": "always"}),
     "request_object_required": ({"require_signed_request_object": True}, {}),
     "client_auth_unsupported": ({"token_endpoint_auth_methods_supported": ["private_key_jwt"]}, {}),
     "response_mode_unsupported": (
@@ -49,7 +50,7 @@ async def test_no_login_begins_that_cannot_succeed(code, caplog):
 
 async def test_a_session_goes_on_whatever_the_metadata_says_by_now():
     """Only logins are ruled out."""
-    site = Site()
+    site = Site(par="never")
     browser = await site.signed_in()
     site.provider.metadata["require_pushed_authorization_requests"] = True
     site.clock.advance(3601)  # the metadata is asked for again
@@ -89,7 +90,9 @@ async def test_ambiguous_metadata_stops_no_login(members):
 async def test_the_setting_metadata_puts_a_wrong_member_right():
     """The last word is the developer's."""
     site = site_with(
-        {"require_pushed_authorization_requests": True}, metadata={"require_pushed_authorization_requests": False}
+        {"require_pushed_authorization_requests": True},
+        metadata={"require_pushed_authorization_requests": False},
+        par="never",
     )
 
     assert (await site.browser().sign_in("alice", "/page")).status_code == 200
@@ -131,7 +134,7 @@ def test_with_metadata_by_hand_the_app_does_not_even_start(code):
 
 async def test_a_signed_in_user_stays_signed_in_with_incompatible_metadata():
     """A page of theirs needs no provider."""
-    site = Site()
+    site = Site(par="never")
     browser = await site.signed_in()
     site.provider.metadata["require_pushed_authorization_requests"] = True
 

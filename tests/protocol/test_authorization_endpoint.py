@@ -2,6 +2,7 @@
 
 from base64 import urlsafe_b64encode
 from hashlib import sha256
+from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
@@ -13,6 +14,7 @@ from asgi_oidc.protocol.authorization_endpoint import (
     AuthorizationResponse,
     Proofs,
     account_prompt,
+    authorization_parameters,
     authorization_url,
     check_response_issuer,
     code_challenge,
@@ -32,11 +34,15 @@ def metadata(**members: object) -> ProviderMetadata:
     return make_metadata(ISSUER, {**named, **members})
 
 
+def request_url(endpoint: ProviderMetadata, **parameters: Any) -> str:
+    return authorization_url(
+        endpoint, authorization_parameters(CLIENT, PROOFS, redirect_uri=CALLBACK, **{"extra": {}, **parameters})
+    )
+
+
 def test_the_request_says_everything_that_binds_the_answer_to_it():
     """State, nonce and an S256 challenge always; the verifier never."""
-    url = authorization_url(
-        metadata(), CLIENT, PROOFS, redirect_uri=CALLBACK, scope="openid email", extra={"prompt": "login"}
-    )
+    url = request_url(metadata(), scope="openid email", extra={"prompt": "login"})
 
     assert dict(parse_qsl(urlsplit(url).query)) == {
         "response_type": "code",
@@ -60,11 +66,8 @@ def test_the_challenge_is_that_of_the_specification():
 
 def test_a_list_is_a_repeated_parameter():
     """RFC 8707 §2: each resource is a parameter of its own."""
-    url = authorization_url(
+    url = request_url(
         metadata(),
-        CLIENT,
-        PROOFS,
-        redirect_uri=CALLBACK,
         scope="openid",
         extra={"resource": ["https://a", "https://b"]},
     )
@@ -76,7 +79,7 @@ def test_a_query_of_the_endpoint_is_kept():
     """RFC 6749 §3.1: Azure B2C and others carry the policy there."""
     endpoint = metadata(authorization_endpoint=f"{ISSUER}/authorize?p=policy")
 
-    url = authorization_url(endpoint, CLIENT, PROOFS, redirect_uri=CALLBACK, scope="openid", extra={})
+    url = request_url(endpoint, scope="openid", extra={})
 
     assert url.count("?") == 1
     assert parse_qs(urlsplit(url).query)["p"] == ["policy"]
@@ -84,7 +87,7 @@ def test_a_query_of_the_endpoint_is_kept():
 
 def test_our_own_parameters_cannot_be_overridden():
     """A second code_challenge_method could undo PKCE."""
-    url = authorization_url(metadata(), CLIENT, PROOFS, redirect_uri=CALLBACK, scope="openid", extra={})
+    url = request_url(metadata(), scope="openid", extra={})
 
     assert set(parse_qs(urlsplit(url).query)) <= RESERVED
 
@@ -204,9 +207,9 @@ def test_google_and_entra_have_a_different_prompt(issuer):
 )
 def test_nonce_and_pkce_are_left_out_only_by_name(without, left_out):
     """For providers without ID Tokens, or without PKCE; the state is always there."""
-    every = authorization_url(metadata(), CLIENT, PROOFS, redirect_uri=CALLBACK, scope="a", extra={})
+    every = request_url(metadata(), scope="a", extra={})
 
-    url = authorization_url(metadata(), CLIENT, PROOFS, redirect_uri=CALLBACK, scope="a", extra={}, **without)
+    url = request_url(metadata(), scope="a", extra={}, **without)
 
     all_parameters, parameters = (dict(parse_qsl(urlsplit(each).query)) for each in (every, url))
     assert parameters == {name: value for name, value in all_parameters.items() if name not in left_out}

@@ -13,6 +13,7 @@ ENDPOINTS = {name: f"{ISSUER}/{name}" for name in ("authorization_endpoint", "to
 CONFIDENTIAL = Client("web", "s3cret")
 PUBLIC = Client("web")
 OURS = ("RS256", "ES256")
+PAR = {"pushed_authorization_request_endpoint": f"{ISSUER}/par"}
 
 
 def metadata_with(**members: object) -> ProviderMetadata:
@@ -24,7 +25,9 @@ def codes(plan: LoginPlan, **members: object) -> list[str]:
 
 
 OBSTACLES: list[tuple[str, dict[str, Any], LoginPlan]] = [
-    ("par_required", {"require_pushed_authorization_requests": True}, LoginPlan(PUBLIC)),
+    ("par_required", {"require_pushed_authorization_requests": True}, LoginPlan(PUBLIC, par="never")),
+    ("par_unsupported", {"require_pushed_authorization_requests": True}, LoginPlan(PUBLIC)),
+    ("par_unsupported", {"pushed_authorization_request_endpoint": None}, LoginPlan(PUBLIC, par="always")),
     ("request_object_required", {"require_signed_request_object": True}, LoginPlan(PUBLIC)),
     (
         "client_auth_unsupported",
@@ -41,7 +44,7 @@ OBSTACLES: list[tuple[str, dict[str, Any], LoginPlan]] = [
 
 
 @pytest.mark.parametrize(
-    ("code", "members", "plan"), OBSTACLES, ids=[f"{it[0]}-{it[2].response_mode}" for it in OBSTACLES]
+    ("code", "members", "plan"), OBSTACLES, ids=[f"{it[0]}-{it[2].response_mode}-{it[2].par}" for it in OBSTACLES]
 )
 def test_metadata_that_makes_login_impossible_is_found(code, members, plan):
     """And it names the member, and what it says."""
@@ -84,6 +87,9 @@ def test_metadata_of_the_wrong_type_makes_nothing_impossible(odd):
             LoginPlan(Client("web", "s3cret", "client_secret_post")),
             {"token_endpoint_auth_methods_supported": ["private_key_jwt"]},
         ),
+        (LoginPlan(PUBLIC, par="always"), PAR),
+        (LoginPlan(PUBLIC, par="never"), PAR),
+        (LoginPlan(PUBLIC), {**PAR, "require_pushed_authorization_requests": True}),
         (LoginPlan(PUBLIC), {"response_types_supported": ["id_token", "code"]}),
         (LoginPlan(PUBLIC), {"code_challenge_methods_supported": ["plain", "S256"]}),
         (LoginPlan(PUBLIC, "form_post"), {"response_modes_supported": ["query", "form_post"]}),

@@ -139,6 +139,11 @@ class LoginStarter:
         state += RESTARTED if again else ""
         proofs = Proofs(state, secrets.token_urlsafe(RANDOM_BYTES), secrets.token_urlsafe(RANDOM_BYTES))
         authentication = settings.strengthen(authentication)
+        before = await self._authenticator.find_even_if_over(request)
+        active = None if before is None or self._authenticator.is_over(before.session) else before
+        is_sent = is_from_third_party or request.is_sent_by_other_site(self._site.origin)
+        # A login loop ends before this login calls the provider.
+        login_count = None if is_wanted and active is not None else self._count_login(request, active, is_sent)
         try:
             url = await provider.authorization_url(
                 proofs, redirect_uri=self.redirect_uri(provider), authentication=authentication
@@ -146,9 +151,6 @@ class LoginStarter:
         except OIDCError as error:
             error.provider = settings.name or None
             raise
-        before = await self._authenticator.find_even_if_over(request)
-        active = None if before is None or self._authenticator.is_over(before.session) else before
-        is_sent = is_from_third_party or request.is_sent_by_other_site(self._site.origin)
         transaction = Transaction(
             state=proofs.state,
             nonce=proofs.nonce,
@@ -159,7 +161,7 @@ class LoginStarter:
             acr_values=list(authentication.acr_values),
             created_at=now,
             before=None if active is None else self._transactions.before(active.session.login),
-            login_count=None if is_wanted and active is not None else self._count_login(request, active, is_sent),
+            login_count=login_count,
             session_id=secrets.token_urlsafe(RANDOM_BYTES),
             is_from_elsewhere=is_from_third_party or request.is_from_elsewhere(self._site.origin),
             form_size=0 if form is None else form.size,

@@ -95,10 +95,13 @@ _BY_OAUTH_ERROR = {
     "temporarily_unavailable": PROVIDER_UNAVAILABLE,
     "server_error": PROVIDER_UNAVAILABLE,
     "invalid_grant": LOGIN_EXPIRED,
-    # What a login with the same settings will get again (RFC 6749 §4.1.2.1, §5.2; OIDC Core §3.1.2.6; RFC 8707 §2).
+    # What a login with the same settings will get again (RFC 6749 §4.1.2.1, §5.2; OIDC Core §3.1.2.6; RFC 8707 §2; RFC
+    # 9396 §5).
     "invalid_client": MISCONFIGURED,
     "invalid_request": MISCONFIGURED,
     "invalid_scope": MISCONFIGURED,
+    "invalid_request_object": MISCONFIGURED,
+    "invalid_authorization_details": MISCONFIGURED,
     "invalid_target": MISCONFIGURED,
     "request_not_supported": MISCONFIGURED,
     "request_uri_not_supported": MISCONFIGURED,

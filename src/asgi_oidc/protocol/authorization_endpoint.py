@@ -62,8 +62,7 @@ class AuthorizationResponse:
     user: str | None = field(default=None, repr=False)
 
 
-def authorization_url(
-    metadata: ServerMetadata,
+def authorization_parameters(
     client: Client,
     proofs: Proofs,
     *,
@@ -72,8 +71,8 @@ def authorization_url(
     extra: Params,
     uses_nonce: bool = True,
     uses_pkce: bool = True,
-) -> str:
-    """Return the URL of the authorization request, with PKCE; `S256` is the only challenge method that is used.
+) -> dict[str, str | Sequence[str]]:
+    """Return the parameters of an authorization request, with PKCE; `S256` is the only challenge method that is used.
 
     Args:
         extra: parameters from the settings, none of `RESERVED`; a list is sent as a repeated parameter.
@@ -82,7 +81,7 @@ def authorization_url(
             the client. Then only the nonce detects a code that an attacker has injected, and if the provider does not
             return the nonce either, nothing does (RFC 9700 §2.1.1).
     """
-    parameters = {
+    parameters: dict[str, str | Sequence[str]] = {
         "response_type": "code",
         "client_id": client.client_id,
         "redirect_uri": redirect_uri,
@@ -95,9 +94,14 @@ def authorization_url(
     if uses_pkce:
         parameters["code_challenge"] = code_challenge(proofs.code_verifier)
         parameters["code_challenge_method"] = "S256"
+    return {**parameters, **extra}
+
+
+def authorization_url(metadata: ServerMetadata, parameters: Params) -> str:
+    """Return the URL of an authorization request; a query of the endpoint is kept (RFC 6749 §3.1)."""
     endpoint = metadata.authorization_endpoint
     separator = "&" if "?" in endpoint else "?"
-    return f"{endpoint}{separator}{urlencode({**parameters, **extra}, doseq=True)}"
+    return f"{endpoint}{separator}{urlencode(parameters, doseq=True)}"
 
 
 def account_prompt(metadata: ProviderMetadata) -> str:

@@ -1,6 +1,6 @@
 """A call to the provider and its answer, as plain values, and the checks that all answers have in common."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
@@ -11,6 +11,9 @@ from asgi_oidc.protocol.oauth_error import read_message, read_oauth_error
 SECRET_FIELDS = ("code", "code_verifier", "refresh_token", "subject_token", "token", "client_secret")
 _FIXES = {"invalid_client": ": check client_id and client_secret, then client_auth"}
 RETRY_AFTER_LIMIT = 300  # seconds; longer waits that a provider asks for are shortened to this
+
+Fields = Mapping[str, str | Sequence[str]]
+"""The fields of a form; a list is sent as a repeated field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +47,18 @@ class Answer:
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
-def form_call(
-    url: str, fields: Mapping[str, str], headers: Mapping[str, str], *, secrets: tuple[str, ...] = ()
-) -> Call:
+def form_call(url: str, fields: Fields, headers: Mapping[str, str], *, secrets: tuple[str, ...] = ()) -> Call:
     """Return a POST of a form, as the token endpoint expects it (RFC 6749 §4.1.3).
 
     Args:
         secrets: those in the headers; those in the form are found by `SECRET_FIELDS`.
     """
     form_headers = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json"}
-    secrets += tuple(fields[name] for name in SECRET_FIELDS if name in fields)
-    return Call("POST", url, {**form_headers, **headers}, urlencode(fields).encode("ascii"), secrets)
+    secrets += tuple(str(fields[name]) for name in SECRET_FIELDS if name in fields)
+    return Call("POST", url, {**form_headers, **headers}, urlencode(fields, doseq=True).encode("ascii"), secrets)
 
 
-def read_json_answer(answer: Answer, *, endpoint: str, url: str = "") -> dict[str, object]:
+def read_json_answer(answer: Answer, *, endpoint: str, url: str = "", expected_status: int = 200) -> dict[str, object]:
     """Read a JSON object from a successful answer.
 
     Args:
@@ -67,22 +68,22 @@ def read_json_answer(answer: Answer, *, endpoint: str, url: str = "") -> dict[st
     Raises:
         ProviderUnavailable: the provider is temporarily overloaded or broken (429, 5xx).
         ProviderRefused: an OAuth error (RFC 6749 §5.2).
-        AnswerRejected: anything else that is not a JSON object with status 200.
+        AnswerRejected: anything else that is not a JSON object with the expected status.
     """
-    check_status(answer, endpoint=endpoint, url=url)
+    check_status(answer, endpoint=endpoint, url=url, expected=expected_status)
     try:
         return read_object(answer.body)
     except InvalidJSON as exc:
         raise AnswerRejected(f"{endpoint}_not_json", str(exc), answer_status=answer.status) from exc
 
 
-def check_status(answer: Answer, *, endpoint: str, url: str = "") -> None:
-    """Refuse an answer whose status is not 200.
+def check_status(answer: Answer, *, endpoint: str, url: str = "", expected: int = 200) -> None:
+    """Refuse an answer with another status than the expected one.
 
     Raises:
         ProviderError: as in `read_json_answer`.
     """
-    if answer.status == 200:
+    if answer.status == expected:
         return
     status, error = answer.status, read_oauth_error(answer.headers, answer.body, answer.secrets)
     if error.error:
@@ -90,7 +91,7 @@ def check_status(answer: Answer, *, endpoint: str, url: str = "") -> None:
     else:
         message = read_message(answer.body, answer.secrets)
         source = f" from {url}" if url else ""
-        detail = f"expected status 200{source}, got {status}" + (f": {message}" if message else "")
+        detail = f"expected status {expected}{source}, got {status}" + (f": {message}" if message else "")
     if status == 429 or status >= 500:
         raise ProviderUnavailable(
             f"{endpoint}_unavailable", detail, retry_after=_retry_after(answer), answer_status=status

@@ -16,6 +16,7 @@ ENDPOINTS = (
     "end_session_endpoint",
     "revocation_endpoint",
     "introspection_endpoint",
+    "pushed_authorization_request_endpoint",
 )
 REQUIRED = ENDPOINTS[:3]
 # Bytes of the members that we keep, as JSON; real ones have about 2,000. There may be thousands of tenants, whose
@@ -37,6 +38,7 @@ class ServerMetadata(msgspec.Struct, frozen=True, kw_only=True):
     authorization_endpoint: str
     token_endpoint: str
     revocation_endpoint: str | None = None
+    pushed_authorization_request_endpoint: str | None = None
     token_endpoint_auth_methods_supported: list[str] | None = None
     revocation_endpoint_auth_methods_supported: list[str] | None = None
     authorization_response_iss_parameter_supported: bool | None = None

@@ -25,13 +25,20 @@ class LoginPlan:
     Attributes:
         response_mode: the requested one; None for the default.
         algorithms: the accepted signature algorithms; None if the setting `algorithms` overrides the metadata.
-        uses_pkce: as in `authorization_url`.
+        uses_pkce: as in `authorization_parameters`.
+        par: when the request is pushed: `auto`, `always` or `never`.
     """
 
     client: Client
     response_mode: str | None = None
     algorithms: Collection[str] | None = None
     uses_pkce: bool = True
+    par: str = "auto"
+
+    def is_pushed(self, metadata: ProviderMetadata) -> bool:
+        """Return whether the authorization request is pushed to the provider first (RFC 9126)."""
+        is_required = metadata.require_pushed_authorization_requests is True  # §5
+        return self.par == "always" or (self.par == "auto" and is_required)
 
 
 class Incompatibility(NamedTuple):
@@ -44,7 +51,8 @@ class Incompatibility(NamedTuple):
 def find_incompatibilities(metadata: ProviderMetadata, plan: LoginPlan) -> list[Incompatibility]:
     """Return everything that makes every login impossible; what only might do so is left out."""
     obstacles = [
-        _required(metadata),
+        _par(metadata, plan),
+        _request_object(metadata),
         _client_auth(metadata, plan.client),
         _lacks(metadata, "response_types_supported", "code", "response_type_unsupported"),
         _lacks(metadata, "grant_types_supported", "authorization_code", "grant_type_unsupported"),
@@ -58,10 +66,22 @@ def find_incompatibilities(metadata: ProviderMetadata, plan: LoginPlan) -> list[
     return [obstacle for obstacle in obstacles if obstacle is not None]
 
 
-def _required(metadata: ProviderMetadata) -> Incompatibility | None:
-    if metadata.require_pushed_authorization_requests is True:  # RFC 9126 §5
-        text = f"require_pushed_authorization_requests is true, but asgi-oidc does not support PAR: {AT_THE_PROVIDER}"
+def _par(metadata: ProviderMetadata, plan: LoginPlan) -> Incompatibility | None:
+    is_required, endpoint = (
+        metadata.require_pushed_authorization_requests is True,
+        "pushed_authorization_request_endpoint",
+    )
+    if plan.par == "never" and is_required:
+        text = "require_pushed_authorization_requests is true, but par is never: set par (OIDC_PAR) to auto"
         return Incompatibility("par_required", text)
+    if not plan.is_pushed(metadata) or metadata.pushed_authorization_request_endpoint is not None:
+        return None
+    why = "require_pushed_authorization_requests is true" if is_required else "par is always"
+    text = f"{why}, but there is no {endpoint}: set it in metadata, or enable it at the provider"
+    return Incompatibility("par_unsupported", text if is_required else f"{text}, or set par (OIDC_PAR) to auto")
+
+
+def _request_object(metadata: ProviderMetadata) -> Incompatibility | None:
     if metadata.require_signed_request_object is True:  # RFC 9101 §10.5
         text = f"require_signed_request_object is true, but asgi-oidc does not sign requests: {AT_THE_PROVIDER}"
         return Incompatibility("request_object_required", text)

@@ -10,6 +10,7 @@ from asgi_oidc.errors import ProviderError, ProviderUnsupported, TokenRejected
 from asgi_oidc.protocol.authorization_endpoint import (
     AuthorizationResponse,
     Proofs,
+    authorization_parameters,
     authorization_url,
     check_response_issuer,
 )
@@ -90,8 +91,7 @@ class OAuth2Connection(ProviderConnection):
         """
         settings = self.settings
         self._check_no_step_up(bool(authentication.acr_values) or authentication.max_age is not None)
-        return authorization_url(
-            self._metadata,
+        parameters = authorization_parameters(
             settings.client,
             proofs,
             redirect_uri=redirect_uri,
@@ -99,6 +99,7 @@ class OAuth2Connection(ProviderConnection):
             extra=_parameters(settings, authentication),
             uses_nonce=False,
         )
+        return authorization_url(self._metadata, parameters)
 
     async def check_response(self, response: AuthorizationResponse) -> None:
         """Refuse a response whose `iss` is not that of the settings; without that setting, `iss` means nothing here."""

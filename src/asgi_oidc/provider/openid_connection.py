@@ -9,7 +9,7 @@ from asgi_oidc.protocol.authorization_endpoint import (
     AuthorizationResponse,
     Proofs,
     account_prompt,
-    authorization_url,
+    authorization_parameters,
     check_response_issuer,
 )
 from asgi_oidc.protocol.back_channel import BackChannel
@@ -21,7 +21,7 @@ from asgi_oidc.protocol.issuer_template import IssuerTemplate, includes_issuer
 from asgi_oidc.protocol.logout_token import Logout
 from asgi_oidc.protocol.messages import Answer, Call, check_status
 from asgi_oidc.protocol.metadata import ProviderMetadata
-from asgi_oidc.protocol.provider_compatibility import LoginPlan, find_incompatibilities
+from asgi_oidc.protocol.provider_compatibility import find_incompatibilities
 from asgi_oidc.protocol.step_up import ANOTHER_ACCOUNT, AuthenticationRequest, joined_prompt
 from asgi_oidc.protocol.token_endpoint import (
     RefreshAnswer,
@@ -38,6 +38,7 @@ from asgi_oidc.protocol.userinfo import (
     merge_userinfo,
     userinfo_call,
 )
+from asgi_oidc.provider.authorization_requests import AuthorizationRequests
 from asgi_oidc.provider.client_calls import ClientCalls
 from asgi_oidc.provider.connection import (
     FirstTokens,
@@ -76,6 +77,7 @@ class OpenIDConnection(ProviderConnection):
         )
         self._tokens = TokenVerifier(settings, expectations, http=http, metadata=self.metadata, clock=clock)
         self._calls = ClientCalls(http, settings.client, issuer=settings.issuer, clock=clock)
+        self._requests = AuthorizationRequests(self._calls)
         self._introspection = TokenIntrospection(
             settings, self._tokens, self._calls, metadata=self.metadata, clock=clock, leeway=expectations.leeway
         )
@@ -122,11 +124,10 @@ class OpenIDConnection(ProviderConnection):
 
         Raises:
             ProviderUnsupported: no login can succeed; the detail says why.
-            ProviderError: as in `metadata`.
+            ProviderError: as in `metadata`, and as in `AuthorizationRequests`.
         """
         metadata, settings = await self._metadata_for_login(), self.settings
-        return authorization_url(
-            metadata,
+        parameters = authorization_parameters(
             settings.client,
             proofs,
             redirect_uri=redirect_uri,
@@ -134,13 +135,11 @@ class OpenIDConnection(ProviderConnection):
             extra=_parameters(settings, authentication, metadata),
             uses_pkce=not self._exceptions.allow_missing_pkce,
         )
+        return await self._requests.url(metadata, settings.login_plan, parameters)
 
     async def _metadata_for_login(self) -> ProviderMetadata:
         metadata, settings = await self.metadata(), self.settings
-        algorithms = None if settings.algorithms_named else settings.algorithms
-        uses_pkce = not self._exceptions.allow_missing_pkce
-        plan = LoginPlan(settings.client, settings.response_mode, algorithms, uses_pkce=uses_pkce)
-        obstacles = find_incompatibilities(metadata, plan)
+        obstacles = find_incompatibilities(metadata, settings.login_plan)
         if obstacles:
             texts = "; ".join(obstacle.text for obstacle in obstacles)
             raise ProviderUnsupported(obstacles[0].code, f"metadata of {settings.issuer}: {texts}")

@@ -8,6 +8,7 @@ from hashlib import sha256
 from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.entra import EntraRules
 from asgi_oidc.protocol.issuer_template import PLACEHOLDER, Issuer
+from asgi_oidc.protocol.provider_compatibility import LoginPlan
 from asgi_oidc.protocol.step_up import SILENT, AuthenticationRequest, joined_prompt
 from asgi_oidc.provider.http import HttpClient
 from asgi_oidc.provider.provider_exceptions import ProviderExceptions
@@ -141,6 +142,17 @@ class ProviderSettings:
     def acr_values(self) -> tuple[str, ...]:
         """The authentication contexts that every login requests, from `authorization_params`."""
         return tuple(str(self.authorization_params.get("acr_values", "")).split())
+
+    @property
+    def login_plan(self) -> LoginPlan:
+        """What logins need from the provider."""
+        return LoginPlan(
+            self.client,
+            self.response_mode,
+            None if self.algorithms_named else self.algorithms,
+            uses_pkce=not self.exceptions.allow_missing_pkce,
+            par="always" if self.profile is not None else self.par,  # FAPI 2.0 Security Profile §5.3.2.2
+        )
 
     def strengthen(self, authentication: AuthenticationRequest) -> AuthenticationRequest:
         """Return the requirements of a login, which never fall below those of `authorization_params`."""

@@ -78,5 +78,6 @@ def _incompatibilities(values: Mapping[str, Any], metadata: ProviderMetadata) ->
         response_mode=values.get("authorization_params", {}).get("response_mode"),
         algorithms=ALGORITHMS if values.get("algorithms", ()) is None and not values.get("allow_hs256") else None,
         uses_pkce=not values.get("allow_missing_pkce"),
+        par="always" if values.get("profile") else values.get("par", "auto"),
     )
     return problems + [obstacle.text for obstacle in find_incompatibilities(metadata, plan)]

@@ -47,6 +47,10 @@ class StrongClientKeywords(TypedDict, total=False):
     par: str
     """When the authorization request is pushed to the provider (RFC 9126): `auto`, `always` or `never`.
 
+    The app then sends the parameters of a login to the provider itself, with its client authentication, and the browser
+    carries only a reference to them. Each login that starts costs a call. `always` is also for a provider that requires
+    it of this client only.
+
     Default: `"auto"`, which is where the provider's metadata requires it. Variable: `OIDC_PAR`. Since 0.2.
     """
 

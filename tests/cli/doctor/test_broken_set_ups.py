@@ -101,8 +101,24 @@ PROVIDERS: dict[str, tuple[SetUp, str]] = {
         "pkce_s256_unsupported",
     ),
     "pushed requests are required": (
-        lambda: guarded(published(require_pushed_authorization_requests=True)),
+        lambda: guarded(published(require_pushed_authorization_requests=True), par="never"),
         "par_required",
+    ),
+    "requests cannot be pushed": (
+        lambda: guarded(published(pushed_authorization_request_endpoint=None), par="always"),
+        "par_unsupported",
+    ),
+    "a pushed request names a redirect URI that is not registered": (
+        lambda: guarded(make_provider(redirect_uris=[f"{ORIGIN}/auth/callback/"]), par="always"),
+        "redirect_uri_unregistered",
+    ),
+    "a pushed request is refused": (
+        lambda: guarded(with_fault("par_error_invalid_scope"), par="always"),
+        "login_refused_by_provider",
+    ),
+    "pushed requests are answered by something else": (
+        lambda: guarded(with_fault("par_html"), par="always"),
+        "redirect_uri_not_checked",
     ),
     "signed requests are required": (
         lambda: guarded(published(require_signed_request_object=True)),

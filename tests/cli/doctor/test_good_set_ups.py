@@ -91,6 +91,10 @@ def form_post() -> Any:
     return guarded(authorization_params={"response_mode": "form_post"})
 
 
+def pushed_requests() -> Any:
+    return guarded(par="always")
+
+
 SET_UPS: list[Callable[[], Any]] = [
     flat,
     several_providers,
@@ -99,6 +103,7 @@ SET_UPS: list[Callable[[], Any]] = [
     behind_a_proxy,
     several_hosts,
     form_post,
+    pushed_requests,
 ]
 
 

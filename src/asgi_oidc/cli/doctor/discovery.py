@@ -15,7 +15,7 @@ from asgi_oidc.protocol.metadata import (
     metadata_call,
     read_metadata_answer,
 )
-from asgi_oidc.protocol.provider_compatibility import LoginPlan, find_incompatibilities
+from asgi_oidc.protocol.provider_compatibility import find_incompatibilities
 from asgi_oidc.provider.oauth2_settings import OAuth2Settings
 
 # Scopes of OIDC Core §5.4 and §11. A provider that has one of them lists it; others need not be listed (RFC 8414 §2).
@@ -125,11 +125,8 @@ def _incompatibilities(provider: ExaminedProvider) -> list[Finding]:
     settings, metadata = provider.settings, provider.openid_metadata
     if metadata is None:
         return []
-    algorithms = None if settings.algorithms_named else settings.algorithms
-    uses_pkce = not settings.exceptions.allow_missing_pkce
-    plan = LoginPlan(settings.client, settings.response_mode, algorithms, uses_pkce=uses_pkce)
     findings = []
-    for code, text in find_incompatibilities(metadata, plan):
+    for code, text in find_incompatibilities(metadata, settings.login_plan):
         problem, _, fix = text.rpartition("; " if code == "client_auth_unsupported" else ": ")
         findings.append(provider.found(code, problem or text, fix))
     return findings

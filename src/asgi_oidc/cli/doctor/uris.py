@@ -2,7 +2,8 @@
 
 The authorization request has `prompt=none`, and no browser with a session makes it, so it cannot sign anybody in. A
 provider that knows the redirect URI redirects there, with an error; one that does not must not redirect (RFC 6749
-§4.1.2.1). Anything else is reported as not checked.
+§4.1.2.1). If the request is pushed first, it is refused there already (RFC 9126 §2.1). Anything else is reported as not
+checked.
 """
 
 import re
@@ -14,11 +15,15 @@ from urllib.parse import parse_qsl
 from asgi_oidc.cli.doctor.discovery import connection_finding
 from asgi_oidc.cli.doctor.examined_provider import ExaminedProvider
 from asgi_oidc.cli.doctor.finding import Finding
-from asgi_oidc.errors import AnswerRejected, ProviderError
-from asgi_oidc.protocol.authorization_endpoint import Proofs, authorization_url
+from asgi_oidc.errors import AnswerRejected, ProviderError, ProviderRefused
+from asgi_oidc.protocol.authorization_endpoint import Proofs, authorization_parameters
 from asgi_oidc.protocol.end_session import with_parameters
 from asgi_oidc.protocol.messages import Answer, Call
+from asgi_oidc.protocol.metadata import ProviderMetadata
 from asgi_oidc.protocol.oauth_error import make_oauth_error
+from asgi_oidc.protocol.provider_compatibility import find_incompatibilities
+from asgi_oidc.provider.authorization_requests import AuthorizationRequests
+from asgi_oidc.provider.client_calls import ClientCalls
 from asgi_oidc.provider.provider_exceptions import STANDARD_LOGOUT
 from asgi_oidc.settings.settings import Settings
 
@@ -64,10 +69,18 @@ def _to_register(provider: ExaminedProvider, host: Settings) -> list[Finding]:
 
 
 async def _try_redirect_uri(provider: ExaminedProvider, host: Settings) -> list[Finding]:
+    metadata, plan = provider.openid_metadata, provider.settings.login_plan
+    if metadata is None or (plan.is_pushed(metadata) and find_incompatibilities(metadata, plan)):
+        return []  # reported with the metadata
     redirect_uri = host.redirect_uri(provider.settings)
     try:
-        call = Call("GET", _authorization_url(provider, redirect_uri), ACCEPT)
-        answer = await provider.http.send(call, endpoint="authorization")
+        url = await _authorization_url(provider, metadata, redirect_uri)
+    except ProviderRefused as refused:
+        return [_push_refused(provider, redirect_uri, refused)]
+    except ProviderError as error:
+        return [connection_finding(provider, error) or _unclear(provider, redirect_uri, error.detail)]
+    try:
+        answer = await provider.http.send(Call("GET", url, ACCEPT), endpoint="authorization")
     except AnswerRejected as rejected:
         return _redirected(provider, redirect_uri, rejected)
     except ProviderError as error:
@@ -75,13 +88,10 @@ async def _try_redirect_uri(provider: ExaminedProvider, host: Settings) -> list[
     return _answered(provider, redirect_uri, answer)
 
 
-def _authorization_url(provider: ExaminedProvider, redirect_uri: str) -> str:
-    settings, metadata = provider.settings, provider.openid_metadata
-    if metadata is None:
-        raise AnswerRejected("metadata_missing")
+async def _authorization_url(provider: ExaminedProvider, metadata: ProviderMetadata, redirect_uri: str) -> str:
+    settings = provider.settings
     proofs = Proofs(*(secrets.token_urlsafe(32) for _ in range(3)))
-    url = authorization_url(
-        metadata,
+    parameters = authorization_parameters(
         settings.client,
         proofs,
         redirect_uri=redirect_uri,
@@ -89,7 +99,27 @@ def _authorization_url(provider: ExaminedProvider, redirect_uri: str) -> str:
         extra={**settings.authorization_params, "prompt": "none"},
         uses_pkce=not settings.exceptions.allow_missing_pkce,
     )
+    calls = ClientCalls(provider.http, settings.client, issuer=settings.issuer, clock=provider.site.clock)
+    url = await AuthorizationRequests(calls).url(metadata, settings.login_plan, parameters)
     return provider.back_channel.url(url, issuer=settings.issuer)
+
+
+def _push_refused(provider: ExaminedProvider, redirect_uri: str, refused: ProviderRefused) -> Finding:
+    """Judge the error of a pushed request: it is refused there if the redirect URI is unknown."""
+    said = refused.detail.partition(", from the ")[0]
+    if _REDIRECT_URI.search(said.replace(redirect_uri, "")):
+        return _unregistered(provider, redirect_uri, refused.answer_status)
+    if refused.error == "invalid_client":
+        return _unclear(provider, redirect_uri, f"the provider does not accept the client: {said}")
+    problem = f"the provider refuses the authorization request: {said}"
+    fix = f"allow it for this client at the provider, or correct {provider.setting('scope')} and authorization_params"
+    return provider.found("login_refused_by_provider", problem, fix)
+
+
+def _unregistered(provider: ExaminedProvider, redirect_uri: str, status: int | None) -> Finding:
+    problem = f"the provider does not know the redirect URI {redirect_uri} (status {status})"
+    fix = f"register exactly {redirect_uri} for this client at the provider, or correct base_url (OIDC_BASE_URL)"
+    return provider.found("redirect_uri_unregistered", problem, fix)
 
 
 def _redirected(provider: ExaminedProvider, redirect_uri: str, rejected: AnswerRejected) -> list[Finding]:
@@ -117,11 +147,7 @@ def _answered(provider: ExaminedProvider, redirect_uri: str, answer: Answer) -> 
         return _answered_with(provider, {name: unescape(value) for name, value in _FIELD.findall(text)})
     if 400 <= answer.status < 500 and answer.status != 429:
         if _REDIRECT_URI.search(text.replace(redirect_uri, "")):
-            problem = f"the provider does not know the redirect URI {redirect_uri} (status {answer.status})"
-            fix = (
-                f"register exactly {redirect_uri} for this client at the provider, or correct base_url (OIDC_BASE_URL)"
-            )
-            return [provider.found("redirect_uri_unregistered", problem, fix)]
+            return [_unregistered(provider, redirect_uri, answer.status)]
         if _CLIENT.search(text):
             problem = f"the provider does not know the client {provider.settings.client.client_id}"
             return [provider.found("client_unknown", problem, f"correct {provider.setting('client_id')}")]

@@ -45,13 +45,13 @@ CONNECTIONS = [
     Code(
         "metadata_unreachable jwks_unreachable token_unreachable userinfo_unreachable "
         "user_api_unreachable revocation_unreachable "
-        "introspection_unreachable",
+        "introspection_unreachable par_unreachable",
         "The call failed, and the HTTP client did not say why. The log line has the class of its exception.",
         _LATER,
     ),
     Code(
         "metadata_timeout jwks_timeout token_timeout userinfo_timeout user_api_timeout revocation_timeout "
-        "introspection_timeout",
+        "introspection_timeout par_timeout",
         "The provider did not answer completely within 10 seconds.",
         _LATER,
     ),
@@ -89,7 +89,7 @@ LOOK_UPS = [
 ANSWERS = [
     Code(
         "metadata_unavailable jwks_unavailable token_unavailable userinfo_unavailable "
-        "user_api_unavailable revocation_unavailable introspection_unavailable",
+        "user_api_unavailable revocation_unavailable introspection_unavailable par_unavailable",
         "The provider answered with 429 or a 5xx status.",
         _LATER,
     ),
@@ -100,30 +100,32 @@ ANSWERS = [
     ),
     Code(
         "metadata_redirect jwks_redirect token_redirect userinfo_redirect user_api_redirect revocation_redirect "
-        "introspection_redirect",
+        "introspection_redirect par_redirect",
         "The provider answered with a redirect, which is never followed.",
         "Set `issuer`, or the endpoint in `metadata`, to the final URL.",
     ),
     Code(
         "metadata_compressed jwks_compressed token_compressed userinfo_compressed "
-        "user_api_compressed revocation_compressed introspection_compressed",
+        "user_api_compressed revocation_compressed introspection_compressed par_compressed",
         "The answer is compressed, although the call asked for an uncompressed one.",
         "Turn off compression for these URLs in the proxy in front of the provider.",
     ),
     Code(
         "metadata_too_large jwks_too_large token_too_large userinfo_too_large user_api_too_large revocation_too_large "
-        "introspection_too_large",
+        "introspection_too_large par_too_large",
         "The answer is larger than 256 kB.",
         "Reduce what the provider puts into it, such as the groups of a user.",
     ),
     Code(
         "metadata_status jwks_status token_status userinfo_status user_api_status revocation_status "
-        "introspection_status",
-        "The provider answered with an unexpected status and no OAuth error.",
+        "introspection_status par_status",
+        "The provider answered with an unexpected status and no OAuth error. A pushed authorization request has to be "
+        "answered with 201.",
         _CALLED,
     ),
     Code(
-        "metadata_not_json jwks_not_json token_not_json userinfo_not_json user_api_not_json introspection_not_json",
+        "metadata_not_json jwks_not_json token_not_json userinfo_not_json user_api_not_json introspection_not_json "
+        "par_not_json",
         "The answer is not a JSON object; a list of e-mail addresses is not a JSON array.",
         _CALLED,
     ),
@@ -190,6 +192,17 @@ ANSWERS = [
         "calls of their own.",
     ),
     Code(
+        "par_malformed",
+        "The answer to a pushed authorization request has no usable `request_uri` or `expires_in`.",
+        "Report it to the provider's operators.",
+    ),
+    Code(
+        "par_limit",
+        "Too many logins are being started at once, so the request of another one was not pushed.",
+        "Usually temporary: a slow provider, or a client that starts logins without an end. Logins in progress and "
+        "refreshes have calls of their own.",
+    ),
+    Code(
         "user_api_subject",
         "The user API's answer has no usable id at the path `subject`: it is missing, null, empty, longer than 255 "
         "characters, or neither text nor a whole number.",
@@ -205,7 +218,16 @@ ANSWERS = [
 _PROVIDER = "Change it for this client at the provider. If the metadata is wrong, correct the member in `metadata`."
 
 REQUIREMENTS = [
-    Code("par_required", "The provider requires pushed authorization requests, which are not supported.", _PROVIDER),
+    Code(
+        "par_required",
+        "The provider requires pushed authorization requests (RFC 9126), but `par` is `never`.",
+        "Set `par` to `auto`.",
+    ),
+    Code(
+        "par_unsupported",
+        "Authorization requests should be pushed (RFC 9126), but the provider has no endpoint for that.",
+        "Set `par` to `auto`, or name the `pushed_authorization_request_endpoint` in `metadata`.",
+    ),
     Code("request_object_required", "The provider requires signed requests, which are not supported.", _PROVIDER),
     Code(
         "client_auth_unsupported",

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from asgi_oidc.errors import AnswerRejected
 from asgi_oidc.protocol.client_auth import certificate, secret
 from asgi_oidc.protocol.client_registration import CERTIFICATE_METHODS, Client
-from asgi_oidc.protocol.messages import Call
+from asgi_oidc.protocol.messages import Call, Fields
 
-MakeCall = Callable[[Client, str, Mapping[str, str]], Call]
+MakeCall = Callable[[Client, str, Fields], Call]
 
 METHODS: Mapping[str, MakeCall] = {
     "client_secret_basic": secret.basic_call,
