@@ -185,7 +185,6 @@ USERINFO_BADLY_SIGNED = [
     "userinfo_jwt_alg_none",
     "userinfo_jwt_bad_signature",
     "userinfo_jwt_foreign_key",
-    "userinfo_jwt_other_alg",
     "userinfo_jwt_made_up_kid",
     "userinfo_jwt_crit",
     "userinfo_jwt_hs256_with_public_key",

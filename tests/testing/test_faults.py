@@ -259,7 +259,6 @@ BADLY_SIGNED = [
     "id_token_alg_none",
     "id_token_bad_signature",
     "id_token_foreign_key",
-    "id_token_other_alg",
     "id_token_made_up_kid",
     "id_token_crit",
     "id_token_hs256_with_public_key",

@@ -49,7 +49,6 @@ BADLY_SIGNED = [
     "jarm_alg_none",
     "jarm_bad_signature",
     "jarm_foreign_key",
-    "jarm_other_alg",
     "jarm_made_up_kid",
     "jarm_crit",
     "jarm_hs256_with_public_key",

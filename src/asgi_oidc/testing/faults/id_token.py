@@ -5,9 +5,6 @@ from cryptography.hazmat.primitives import hashes, hmac, serialization
 from ..keys import base64url, compact_jws, json_bytes, public_parts, signing_key
 from .registry import ID_TOKEN_CLAIMS, ID_TOKEN_SIGNING, Claims, Draft, Setting, registered_in, without
 
-OTHER_ALGORITHMS = ("PS256", "ES256")
-OTHER_KEY_NUMBER = 997  # of keys that sign nothing else
-
 
 @registered_in(ID_TOKEN_CLAIMS)
 def id_token_wrong_iss(claims: Claims, _setting: Setting) -> Claims:
@@ -152,14 +149,6 @@ def id_token_bad_signature(draft: Draft) -> str:
 def id_token_foreign_key(draft: Draft) -> str:
     """The token is signed with another key, under the `kid` of the provider's key."""
     return compact_jws(draft.header, draft.payload, signing_key(draft.key.alg, 999))
-
-
-@registered_in(ID_TOKEN_SIGNING)
-def id_token_other_alg(draft: Draft) -> str:
-    """The token is signed with another algorithm than the client expects, by a key that the JWKS has."""
-    alg = next(alg for alg in OTHER_ALGORITHMS if alg != draft.key.alg)
-    key = signing_key(alg, OTHER_KEY_NUMBER)
-    return compact_jws(draft.header | {"alg": alg, "kid": key.kid}, draft.payload, key)
 
 
 @registered_in(ID_TOKEN_SIGNING)
