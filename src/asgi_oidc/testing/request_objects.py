@@ -71,7 +71,7 @@ def _why_not_now(jwt: JWT, rules: RequestObjectRules) -> str:
         return "exp and nbf are needed"
     if not starts_at - MAX_AHEAD <= rules.now < expires_at:
         return "the request object has expired, or is not valid yet"
-    is_short = rules.now - starts_at <= MAX_LIFETIME and expires_at - starts_at <= MAX_LIFETIME
+    is_short = expires_at - starts_at <= MAX_LIFETIME
     return "" if is_short else f"a request object is valid for at most {MAX_LIFETIME} seconds"
 
 
