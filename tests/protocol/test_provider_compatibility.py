@@ -40,6 +40,7 @@ OBSTACLES: list[tuple[str, dict[str, Any], LoginPlan]] = [
     ("response_mode_unsupported", {"response_modes_supported": ["query"]}, LoginPlan(PUBLIC, "form_post")),
     ("response_mode_unsupported", {"response_modes_supported": ["form_post"]}, LoginPlan(PUBLIC, "query")),
     ("algorithms_unsupported", {"id_token_signing_alg_values_supported": ["HS256"]}, LoginPlan(PUBLIC, None, OURS)),
+    ("dpop_unsupported", {"dpop_signing_alg_values_supported": ["RS256"]}, LoginPlan(PUBLIC, dpop="always")),
 ]
 
 

@@ -32,6 +32,7 @@ from asgi_oidc.protocol.authorization_endpoint import (
 )
 from asgi_oidc.protocol.claim_mapping import ClaimMapping
 from asgi_oidc.protocol.claims import with_trusted_email
+from asgi_oidc.protocol.dpop.make_proof import read_dpop_key
 from asgi_oidc.protocol.oauth_error import make_oauth_error
 from asgi_oidc.protocol.step_up import AuthenticationRequest
 from asgi_oidc.protocol.token_endpoint import TokenAnswer
@@ -173,7 +174,10 @@ class CallbackEndpoint:
         provider: ProviderConnection,
     ) -> Response:
         tokens = await provider.exchange_code(
-            code, code_verifier=transaction.code_verifier, redirect_uri=self.logins.redirect_uri(provider)
+            code,
+            code_verifier=transaction.code_verifier,
+            redirect_uri=self.logins.redirect_uri(provider),
+            dpop_key=read_dpop_key(transaction.dpop_key),
         )
         user = None
         try:
@@ -197,7 +201,8 @@ class CallbackEndpoint:
         provider: ProviderConnection,
     ) -> Response:
         scope = provider.settings.scope if tokens.scope is None else tokens.scope
-        user = await provider.complete_claims(identity, tokens, scope=scope)
+        dpop_key = read_dpop_key(transaction.dpop_key)
+        user = await provider.complete_claims(identity, tokens, scope=scope, dpop_key=dpop_key)
         named = add_posted_name(user.claims, answer, provider.settings)
         trusted = with_trusted_email(named, trusted_domains=provider.settings.domains_trusted_at_login)
         claims = self.claim_mapping.apply(trusted)

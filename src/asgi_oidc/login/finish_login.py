@@ -33,10 +33,11 @@ MAX_REPLACED = 8  # replaced sessions that a session remembers, as they may stil
 
 @dataclass(frozen=True, slots=True)
 class LoginStart:
-    """The id of a new session, and the moment before the token call."""
+    """The id of a new session, the moment before the token call, and the key to which the tokens are bound, if any."""
 
     session_id: str = field(repr=False)
     moment: Moment
+    dpop_key: str = field(default="", repr=False)
 
 
 class Replaced(NamedTuple):
@@ -77,7 +78,8 @@ class LoginFinisher:
 
     def begin(self, transaction: Transaction) -> LoginStart:
         """Record which revocations are known before the token call: only later ones affect the new session."""
-        return LoginStart(transaction.session_id, self._revocations.moment(now=self._clock()))
+        moment = self._revocations.moment(now=self._clock())
+        return LoginStart(transaction.session_id, moment, transaction.dpop_key)
 
     def new_session(
         self,
@@ -117,6 +119,7 @@ class LoginFinisher:
             began=self._revocations.session_start(start.moment, user, sid=sid),
             provider=provider.name,
             endpoints_digest=provider.endpoints_digest,
+            dpop_key=start.dpop_key,
         )
         tokens = Tokens(
             written_claims=write_claims(dict(admitted)),

@@ -137,7 +137,7 @@ class LoginStarter:
         window_page = self._window_page_for(request, settings.is_silent(authentication), settings)
         state = secrets.token_urlsafe(RANDOM_BYTES) + ("" if window_page is None else IN_WINDOW)
         state += RESTARTED if again else ""
-        proofs = Proofs(state, secrets.token_urlsafe(RANDOM_BYTES), secrets.token_urlsafe(RANDOM_BYTES))
+        nonce, code_verifier = secrets.token_urlsafe(RANDOM_BYTES), secrets.token_urlsafe(RANDOM_BYTES)
         authentication = settings.strengthen(authentication)
         before = await self._authenticator.find_even_if_over(request)
         active = None if before is None or self._authenticator.is_over(before.session) else before
@@ -145,6 +145,7 @@ class LoginStarter:
         # A login loop ends before this login calls the provider.
         login_count = None if is_wanted and active is not None else self._count_login(request, active, is_sent)
         try:
+            proofs = Proofs(state, nonce, code_verifier, dpop_key=await provider.dpop_key())
             url = await provider.authorization_url(
                 proofs, redirect_uri=self.redirect_uri(provider), authentication=authentication
             )
@@ -169,6 +170,7 @@ class LoginStarter:
             provider=settings.label,
             is_silent=settings.is_silent(authentication),
             span_id=telemetry.current_span_id(),
+            dpop_key="" if proofs.dpop_key is None else proofs.dpop_key.text,
         )
         events.log(events.LOGIN_STARTED, again=again)
         lines = self._cookies(request, transaction, sealed_form="" if form is None else form.sealed, now=now)

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from asgi_oidc.errors import RequestRejected
 from asgi_oidc.protocol.client_registration import Client
+from asgi_oidc.protocol.dpop.make_proof import DPoPKey
 from asgi_oidc.protocol.entra import AUTHORITIES
 from asgi_oidc.protocol.issuer_template import IssuerTemplate, includes_issuer
 from asgi_oidc.protocol.metadata import ProviderMetadata, ServerMetadata
@@ -25,6 +26,7 @@ RESERVED = frozenset(
         "code_challenge_method",
         "request",
         "request_uri",
+        "dpop_jkt",
         "client_secret",
     }
 )
@@ -38,11 +40,16 @@ Params = Mapping[str, str | Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class Proofs:
-    """The three random values that bind a response, a code and an ID Token to one login in one browser."""
+    """The three random values that bind a response, a code and an ID Token to one login in one browser.
+
+    Attributes:
+        dpop_key: binds the code and its tokens to this app as well; None if DPoP is not used.
+    """
 
     state: str = field(repr=False)
     nonce: str = field(repr=False)
     code_verifier: str = field(repr=False)
+    dpop_key: DPoPKey | None = field(default=None, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +101,8 @@ def authorization_parameters(
     if uses_pkce:
         parameters["code_challenge"] = code_challenge(proofs.code_verifier)
         parameters["code_challenge_method"] = "S256"
+    if proofs.dpop_key is not None:
+        parameters["dpop_jkt"] = proofs.dpop_key.thumbprint  # RFC 9449 §10
     return {**parameters, **extra}
 
 

@@ -33,6 +33,19 @@ class BackChannel:
             raise ValueError("must use https, because the issuer does")
         return url
 
+    def public_url(self, url: str, *, issuer: str) -> str:
+        """Return the URL by which the provider knows an endpoint that is called at `url`.
+
+        A provider behind `internal_url` compares its public URL with that in a DPoP proof (`htu`), whatever the address
+        at which it was called: Keycloak takes it from its setting `hostname`.
+        """
+        if self.internal_url is None:
+            return url
+        split = split_url(url)
+        if origin_of(split) != self.internal_url:
+            return url
+        return origin_of(split_url(issuer)) + split.path + (f"?{split.query}" if split.query else "")
+
     def front_channel_url(self, url: str, *, issuer: str) -> str:
         """Check a URL to which browsers are sent, and return it unchanged.
 

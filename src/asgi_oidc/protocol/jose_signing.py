@@ -4,10 +4,12 @@ No other module uses joserfc to sign. Keys and errors never show what a key cont
 """
 
 import json
+from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, derive_private_key
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
@@ -15,6 +17,7 @@ from joserfc.jwk import ECKey
 from asgi_oidc.protocol.json_objects import InvalidJSON, read_object
 
 MAX_KEY_LENGTH = 16_384  # characters; a key on P-256 has a few hundred
+PRIVATE_VALUE_LENGTH = 43  # characters: 32 bytes in base64url, without padding
 EXPECTED_KEY = "expected a private key on the curve P-256, as PEM (PKCS #8, such as a .p8 file) or as JWK"
 
 _MEMBERS = ("kty", "crv", "x", "y", "d")
@@ -59,6 +62,33 @@ def public_jwk(key: SigningKey) -> dict[str, str]:
     members = key.native.as_dict(private=False)
     public = {name: str(members[name]) for name in ("kty", "crv", "x", "y")}
     return {**public, "kid": key.thumbprint, "use": "sig", "alg": "ES256"}
+
+
+def private_value(key: SigningKey) -> str:
+    """Return the 32 bytes from which `derive_signing_key` makes the key again, as base64url (RFC 7518 §6.2.2.1)."""
+    return str(key.native.as_dict(private=True)["d"])
+
+
+def derive_signing_key(private_value: str) -> SigningKey:
+    """Return the key of a private value.
+
+    Raises:
+        ValueError: it is not the private value of a key on P-256; the text does not repeat it.
+    """
+    try:
+        number = int.from_bytes(urlsafe_b64decode(f"{private_value}="), "big")
+        key = ECKey.import_key(derive_private_key(number, SECP256R1()))
+    except _FOREIGN:
+        key = None
+    if key is None or len(private_value) != PRIVATE_VALUE_LENGTH:
+        raise ValueError(f"expected {PRIVATE_VALUE_LENGTH} characters of base64url")
+    return SigningKey(key, key.thumbprint())
+
+
+def sign_proof_with_its_own_key(claims: Mapping[str, object], key: SigningKey, *, typ: str) -> str:
+    """Return a proof of possession: a JWS that is signed with ES256, and has the public key in its header."""
+    header = {"typ": typ, "alg": "ES256", "jwk": key.native.as_dict(private=False)}
+    return jws.serialize_compact(header, json.dumps(claims).encode(), key.native, ["ES256"])
 
 
 def sign_jwt(claims: Mapping[str, object], key: SigningKey, *, kid: str, typ: str | None = None) -> str:

@@ -9,7 +9,12 @@ from asgi_oidc.protocol.json_objects import InvalidJSON, read_object
 from asgi_oidc.protocol.oauth_error import read_message, read_oauth_error
 
 SECRET_FIELDS = ("code", "code_verifier", "refresh_token", "subject_token", "token", "client_secret")
-_FIXES = {"invalid_client": ": check client_id and client_secret, then client_auth"}
+_FIXES = {
+    "invalid_client": ": check client_id and client_secret, then client_auth",
+    "invalid_dpop_proof": ": check this server's clock, as providers refuse proofs from the future; if the call had no "
+    "proof, set dpop (OIDC_DPOP) to always",
+    "use_dpop_nonce": ": set dpop (OIDC_DPOP) to always",  # with a proof, the call was repeated with a nonce
+}
 RETRY_AFTER_LIMIT = 300  # seconds; longer waits that a provider asks for are shortened to this
 
 Fields = Mapping[str, str | Sequence[str]]

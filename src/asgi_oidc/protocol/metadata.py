@@ -68,6 +68,7 @@ class ProviderMetadata(ServerMetadata, frozen=True, kw_only=True):
     grant_types_supported: object = None
     code_challenge_methods_supported: object = None
     introspection_signing_alg_values_supported: object = None
+    dpop_signing_alg_values_supported: object = None
 
 
 MEMBERS = frozenset(ProviderMetadata.__struct_fields__)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from asgi_oidc.errors import AnswerRejected
 from asgi_oidc.protocol.client_auth import choose_method
 from asgi_oidc.protocol.client_registration import Client
+from asgi_oidc.protocol.dpop.make_proof import ALGORITHM
 from asgi_oidc.protocol.metadata import ProviderMetadata
 
 MAX_LISTED = 10  # values of a metadata member, in an error text
@@ -27,6 +28,7 @@ class LoginPlan:
         algorithms: the accepted signature algorithms; None if the setting `algorithms` overrides the metadata.
         uses_pkce: as in `authorization_parameters`.
         par: when the request is pushed: `auto`, `always` or `never`.
+        dpop: the setting.
     """
 
     client: Client
@@ -34,6 +36,7 @@ class LoginPlan:
     algorithms: Collection[str] | None = None
     uses_pkce: bool = True
     par: str = "auto"
+    dpop: str = "never"
 
     def is_pushed(self, metadata: ProviderMetadata) -> bool:
         """Return whether the authorization request is pushed to the provider first (RFC 9126)."""
@@ -62,6 +65,7 @@ def find_incompatibilities(metadata: ProviderMetadata, plan: LoginPlan) -> list[
         else None,
         _response_mode(metadata, plan.response_mode),
         _algorithms(metadata, plan.algorithms),
+        _dpop(metadata, plan.dpop),
     ]
     return [obstacle for obstacle in obstacles if obstacle is not None]
 
@@ -122,6 +126,19 @@ def _algorithms(metadata: ProviderMetadata, accepted: Collection[str] | None) ->
         f"the provider signs with {_listed(supported)}, but algorithms accepts {', '.join(accepted)}: change either one"
     )
     return Incompatibility("algorithms_unsupported", f"id_token_signing_alg_values_supported: {text}")
+
+
+def supports_dpop(metadata: ProviderMetadata) -> bool:
+    """Whether the metadata says that the provider binds tokens by DPoP, and accepts our proofs (RFC 9449 §5.1)."""
+    return ALGORITHM in _texts(metadata.dpop_signing_alg_values_supported)
+
+
+def _dpop(metadata: ProviderMetadata, setting: str) -> Incompatibility | None:
+    supported = _texts(metadata.dpop_signing_alg_values_supported)
+    if setting != "always" or not supported or ALGORITHM in supported:
+        return None
+    text = f"dpop_signing_alg_values_supported is {_listed(supported)}, but asgi-oidc signs proofs with {ALGORITHM}"
+    return Incompatibility("dpop_unsupported", f"{text}: enable it at the provider, or set dpop (OIDC_DPOP) to never")
 
 
 def _texts(value: object) -> list[str]:

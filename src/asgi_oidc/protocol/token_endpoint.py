@@ -22,6 +22,7 @@ GITHUB_ERRORS = {
     "incorrect_client_credentials": "invalid_client",
     "redirect_uri_mismatch": "invalid_request",
 }
+BEARER, DPOP = "Bearer", "DPoP"  # types of access tokens (RFC 6750 §6.1.1, RFC 9449 §5)
 MAX_LIFETIME = 10 * 365 * 86_400  # seconds; a longer lifetime means "for ever", and is shortened to ten years
 
 
@@ -106,12 +107,13 @@ def grant_call(metadata: ServerMetadata, client: Client, fields: Mapping[str, st
     return METHODS[method](client, metadata.token_endpoint, fields)
 
 
-def read_token_answer(answer: Answer, *, requires_access_token: bool = True) -> TokenAnswer:
+def read_token_answer(answer: Answer, *, requires_access_token: bool = True, token_type: str = BEARER) -> TokenAnswer:
     """Read the answer to `token_call`.
 
     Args:
         requires_access_token: False for a provider that issues none if the scopes name no API, as Azure AD B2C does,
             against OIDC Core §3.1.3.3. An access token that is there is still checked.
+        token_type: `DPOP` if the call had a DPoP proof, so that its access token has to be bound to the key.
 
     Raises:
         ProviderError: an OAuth error, an outage, or an answer without the tokens that OIDC requires.
@@ -119,7 +121,7 @@ def read_token_answer(answer: Answer, *, requires_access_token: bool = True) -> 
     members = _read_members(answer)
     has_access_token = requires_access_token or "access_token" in members
     return TokenAnswer(
-        access_token=_access_token(members) if has_access_token else None,
+        access_token=_access_token(members, token_type) if has_access_token else None,
         id_token=_header_token(members, "id_token"),
         refresh_token=_refresh_token(members),
         expires_in=_lifetime(members.get("expires_in")) if has_access_token else None,
@@ -127,8 +129,11 @@ def read_token_answer(answer: Answer, *, requires_access_token: bool = True) -> 
     )
 
 
-def read_refresh_answer(answer: Answer) -> RefreshAnswer:
+def read_refresh_answer(answer: Answer, *, token_type: str = BEARER) -> RefreshAnswer:
     """Read the answer to `refresh_call`.
+
+    Args:
+        token_type: as in `read_token_answer`.
 
     Raises:
         UnusableTokens: a successful answer whose tokens cannot be used.
@@ -137,7 +142,7 @@ def read_refresh_answer(answer: Answer) -> RefreshAnswer:
     members = _read_members(answer)
     try:
         return RefreshAnswer(
-            access_token=_access_token(members),
+            access_token=_access_token(members, token_type),
             id_token=_header_token(members, "id_token") if "id_token" in members else None,
             refresh_token=_refresh_token(members),
             expires_in=_lifetime(members.get("expires_in")),
@@ -224,14 +229,22 @@ def _scope(members: dict[str, object]) -> str | None:
     return scope if isinstance(scope, str) else None
 
 
-def _check_type(members: dict[str, object]) -> None:
+def _check_type(members: dict[str, object], expected: str) -> None:
+    """Refuse a token that is not bound although it should be, or the reverse; case does not matter (RFC 6749 §5.1)."""
     token_type = members.get("token_type")
-    if not isinstance(token_type, str) or token_type.lower() != "bearer":
-        raise AnswerRejected("token_type", f"expected token_type Bearer, got {token_type}")
+    if isinstance(token_type, str) and token_type.lower() == expected.lower():
+        return
+    detail = f"expected token_type {expected}, got {token_type}"
+    if expected == DPOP:
+        detail += ": the provider does not bind tokens to keys: enable DPoP for this client there, or set dpop"
+        detail += " (OIDC_DPOP) to never"
+    elif isinstance(token_type, str) and token_type.lower() == DPOP.lower():
+        detail += ": the provider wants tokens to be bound to a key: set dpop (OIDC_DPOP) to always"
+    raise AnswerRejected("token_type", detail)
 
 
-def _access_token(members: dict[str, object]) -> str:
-    _check_type(members)
+def _access_token(members: dict[str, object], token_type: str = BEARER) -> str:
+    _check_type(members, token_type)
     return _header_token(members, "access_token")
 
 

@@ -31,9 +31,13 @@ def lacks_claims(scope: str, claims: Claims, *, named: Iterable[Collection[str]]
     return any(not any(name in claims for name in names) for names in (*requested, *named))
 
 
-def userinfo_call(endpoint: str, access_token: str) -> Call:
-    """Return the userinfo call, with the access token in a header (RFC 6750 §2.1)."""
-    headers = {"authorization": f"Bearer {access_token}", "accept": "application/json, application/jwt"}
+def userinfo_call(endpoint: str, access_token: str, *, scheme: str = "Bearer") -> Call:
+    """Return the userinfo call, with the access token in a header (RFC 6750 §2.1, RFC 9449 §7.1).
+
+    Args:
+        scheme: `DPoP` for a token that is bound to a key; the caller then adds the proof.
+    """
+    headers = {"authorization": f"{scheme} {access_token}", "accept": "application/json, application/jwt"}
     return Call("GET", endpoint, headers, secrets=(access_token,))
 
 

@@ -5,6 +5,7 @@ import anyio
 from asgi_oidc.errors import ProviderUnavailable
 from asgi_oidc.protocol.authorization_endpoint import Params, authorization_url
 from asgi_oidc.protocol.client_registration import Client
+from asgi_oidc.protocol.dpop.make_proof import DPoPKey
 from asgi_oidc.protocol.messages import Call
 from asgi_oidc.protocol.metadata import ProviderMetadata
 from asgi_oidc.protocol.provider_compatibility import LoginPlan
@@ -28,11 +29,14 @@ class AuthorizationRequests:
         self._calls = calls
         self._limit = CallLimit(MAX_CALLS)
 
-    async def url(self, metadata: ProviderMetadata, plan: LoginPlan, parameters: Params) -> str:
+    async def url(
+        self, metadata: ProviderMetadata, plan: LoginPlan, parameters: Params, *, dpop_key: DPoPKey | None = None
+    ) -> str:
         """Return the URL to which the browser is sent.
 
         Args:
             parameters: all parameters of the request.
+            dpop_key: the key that the code is bound to; a pushed request proves possession of it (RFC 9449 §10.1).
 
         Raises:
             ProviderUnavailable: the provider is down or slow, or too many calls are running.
@@ -40,11 +44,11 @@ class AuthorizationRequests:
         """
         if not plan.is_pushed(metadata):
             return authorization_url(metadata, parameters)
-        request_uri = await self._push(metadata, parameters)
+        request_uri = await self._push(metadata, parameters, dpop_key)
         # The provider ignores all other parameters (RFC 9126 §4).
         return authorization_url(metadata, {"client_id": plan.client.client_id, "request_uri": request_uri})
 
-    async def _push(self, metadata: ProviderMetadata, parameters: Params) -> str:
+    async def _push(self, metadata: ProviderMetadata, parameters: Params, dpop_key: DPoPKey | None) -> str:
         if self._limit.waiting >= MAX_WAITING:
             raise ProviderUnavailable("par_limit", f"{MAX_WAITING} logins wait for a call already")
 
@@ -54,7 +58,7 @@ class AuthorizationRequests:
         try:
             with anyio.fail_after(DEADLINE):
                 async with self._limit.hold():
-                    return read_par_answer(await self._calls.send(make, endpoint="par"))
+                    return read_par_answer(await self._calls.send(make, endpoint="par", dpop_key=dpop_key))
         except TimeoutError as exc:
             detail = f"no slot for a call, or no answer, within {DEADLINE:g} s"
             raise ProviderUnavailable("par_timeout", detail) from exc

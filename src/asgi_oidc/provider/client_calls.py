@@ -4,7 +4,9 @@ import secrets
 from collections.abc import Callable
 
 from asgi_oidc.protocol.client_registration import Client
+from asgi_oidc.protocol.dpop.make_proof import DPoPKey
 from asgi_oidc.protocol.messages import Answer, Call
+from asgi_oidc.provider.dpop_calls import DPoPCalls
 from asgi_oidc.provider.http import Http
 
 RANDOM_BYTES = 16  # of the ids that tell one attempt from another
@@ -13,16 +15,26 @@ RANDOM_BYTES = 16  # of the ids that tell one attempt from another
 class ClientCalls:
     """Makes such calls to one provider, each with credentials that are made for it."""
 
-    __slots__ = ("_client", "_clock", "_http", "_issuer")
+    __slots__ = ("_client", "_clock", "_dpop", "_http", "_issuer")
 
-    def __init__(self, http: Http, client: Client, *, issuer: str, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        http: Http,
+        client: Client,
+        *,
+        issuer: str,
+        clock: Callable[[], float],
+        dpop: DPoPCalls | None = None,
+    ) -> None:
         """Prepare.
 
         Args:
             issuer: the provider, to which credentials are addressed.
             clock: returns seconds since the epoch.
+            dpop: makes the calls with a proof.
         """
         self._http = http
+        self._dpop = DPoPCalls(http, clock=clock) if dpop is None else dpop
         self._client = client
         self._issuer = issuer
         self._clock = clock
@@ -31,17 +43,20 @@ class ClientCalls:
         """Use another client secret from the next call on."""
         self._client = client
 
-    async def send(self, make: Callable[[Client], Call], *, endpoint: str) -> Answer:
+    async def send(self, make: Callable[[Client], Call], *, endpoint: str, dpop_key: DPoPKey | None = None) -> Answer:
         """Make a call.
 
         Args:
             make: makes it, for a client with the credentials of this attempt.
             endpoint: which endpoint is called (`token`, `revocation`, ...): the first part of error codes.
+            dpop_key: the key that a proof is sent of; the tokens of the answer are bound to it.
 
         Raises:
-            AnswerRejected: what `make` raised, or the answer cannot be read.
+            AnswerRejected: what `make` raised, or the answer cannot be read; as in `DPoPCalls`.
             ProviderUnavailable: no connection, or no complete answer in time.
         """
+        if dpop_key is not None:
+            return await self._dpop.send(lambda: make(self._client_now()), endpoint=endpoint, key=dpop_key)
         return await self._http.send(make(self._client_now()), endpoint=endpoint)
 
     async def send_if_supported(self, make: Callable[[Client], Call | None], *, endpoint: str) -> Answer | None:

@@ -9,6 +9,7 @@ from asgi_oidc.health import HealthCheck
 from asgi_oidc.protocol.authorization_endpoint import AuthorizationResponse, Proofs
 from asgi_oidc.protocol.bearer_token import AccessToken, ExpectedToken
 from asgi_oidc.protocol.claims import Claims
+from asgi_oidc.protocol.dpop.make_proof import DPoPKey
 from asgi_oidc.protocol.logout_token import Logout
 from asgi_oidc.protocol.step_up import AuthenticationRequest
 from asgi_oidc.protocol.token_endpoint import RefreshAnswer, TokenAnswer, UnusableTokens
@@ -102,6 +103,14 @@ class ProviderConnection(ABC):
     def keys_check(self) -> HealthCheck | None:
         """Return the state of the keys; None if this provider has none."""
 
+    async def dpop_key(self) -> DPoPKey | None:
+        """Return a new key to which the tokens of a login have to be bound; None if its tokens are not to be bound.
+
+        Raises:
+            ProviderError: as in `prepare`.
+        """
+        return None
+
     @abstractmethod
     async def authorization_url(
         self, proofs: Proofs, *, redirect_uri: str, authentication: AuthenticationRequest
@@ -135,11 +144,14 @@ class ProviderConnection(ABC):
         """
 
     @abstractmethod
-    async def exchange_code(self, code: str, *, code_verifier: str, redirect_uri: str) -> TokenAnswer:
+    async def exchange_code(
+        self, code: str, *, code_verifier: str, redirect_uri: str, dpop_key: DPoPKey | None = None
+    ) -> TokenAnswer:
         """Exchange an authorization code for tokens; they are not checked yet.
 
         Args:
             redirect_uri: as in the authorization request.
+            dpop_key: the key of this login, as `dpop_key` has made it; None if its tokens are not to be bound.
 
         Raises:
             ProviderError: the provider refuses, or is down.
@@ -161,12 +173,15 @@ class ProviderConnection(ABC):
         """
 
     @abstractmethod
-    async def complete_claims(self, claims: Claims, tokens: TokenAnswer, *, scope: str) -> UserClaims:
+    async def complete_claims(
+        self, claims: Claims, tokens: TokenAnswer, *, scope: str, dpop_key: DPoPKey | None = None
+    ) -> UserClaims:
         """Add further claims about the user.
 
         Args:
             claims: those of `identify`.
             scope: as granted.
+            dpop_key: as in `exchange_code`.
 
         Raises:
             TokenRejected: a token fails a check, or is about another user.
@@ -174,8 +189,13 @@ class ProviderConnection(ABC):
         """
 
     @abstractmethod
-    async def refresh(self, refresh_token: str, *, resource: str | None = None) -> RefreshAnswer:
+    async def refresh(
+        self, refresh_token: str, *, resource: str | None = None, dpop_key: DPoPKey | None = None
+    ) -> RefreshAnswer:
         """Exchange a refresh token for new tokens; they are not checked yet.
+
+        Args:
+            dpop_key: that of the session; None if its tokens are not bound.
 
         Raises:
             ProviderError: the provider refuses, or is down.
@@ -208,11 +228,12 @@ class ProviderConnection(ABC):
         """
 
     @abstractmethod
-    async def confirm(self, access_token: str, *, issuer: str, sub: str) -> Claims:
+    async def confirm(self, access_token: str, *, issuer: str, sub: str, dpop_key: DPoPKey | None = None) -> Claims:
         """Ask the provider whether the session of an access token is still valid.
 
         Args:
             issuer, sub: of the login.
+            dpop_key: as in `refresh`.
 
         Returns:
             The claims about the user that the provider states now; empty if it states none.
@@ -224,8 +245,13 @@ class ProviderConnection(ABC):
         """
 
     @abstractmethod
-    async def exchange_token(self, subject_token: str, target: ExchangeTarget) -> RefreshAnswer:
+    async def exchange_token(
+        self, subject_token: str, target: ExchangeTarget, *, dpop_key: DPoPKey | None = None
+    ) -> RefreshAnswer:
         """Exchange an access token for one that another API accepts (RFC 8693).
+
+        Args:
+            dpop_key: what the new token has to be bound to; None for a bearer token.
 
         Raises:
             ProviderError: the provider refuses, or is down.

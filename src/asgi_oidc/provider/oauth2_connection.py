@@ -17,6 +17,7 @@ from asgi_oidc.protocol.authorization_endpoint import (
 from asgi_oidc.protocol.bearer_token import AccessToken, ExpectedToken
 from asgi_oidc.protocol.claims import Claims
 from asgi_oidc.protocol.client_registration import Client
+from asgi_oidc.protocol.dpop.make_proof import DPoPKey
 from asgi_oidc.protocol.logout_token import Logout
 from asgi_oidc.protocol.messages import Answer, Call
 from asgi_oidc.protocol.metadata import ServerMetadata
@@ -46,7 +47,7 @@ from asgi_oidc.provider.provider_settings import ProviderSettings
 
 
 class OAuth2Connection(ProviderConnection):
-    """The connection to a provider without OpenID Connect."""
+    """The connection to a provider without OpenID Connect. Its tokens are never bound to a key: there is none."""
 
     settings: OAuth2Settings
 
@@ -111,7 +112,9 @@ class OAuth2Connection(ProviderConnection):
         is_ours = endpoints_digest == self._endpoints_digest and first.get("aud") == self.settings.client.client_id
         return is_ours and issuer == self.settings.issuer
 
-    async def exchange_code(self, code: str, *, code_verifier: str, redirect_uri: str) -> TokenAnswer:
+    async def exchange_code(
+        self, code: str, *, code_verifier: str, redirect_uri: str, dpop_key: DPoPKey | None = None
+    ) -> TokenAnswer:
         """Exchange an authorization code for tokens.
 
         Raises:
@@ -134,7 +137,9 @@ class OAuth2Connection(ProviderConnection):
         user = self._read_user(await self._call_user_api(self.settings.user_api.endpoint, tokens.access_token))
         return {"iss": self.settings.issuer, "aud": self.settings.client.client_id, **user}
 
-    async def complete_claims(self, claims: Claims, tokens: TokenAnswer, *, scope: str) -> UserClaims:
+    async def complete_claims(
+        self, claims: Claims, tokens: TokenAnswer, *, scope: str, dpop_key: DPoPKey | None = None
+    ) -> UserClaims:
         """Add the verified e-mail address, if the provider lists addresses at an endpoint of their own.
 
         Without the scope or the permission for it, the login continues without an address.
@@ -152,7 +157,9 @@ class OAuth2Connection(ProviderConnection):
         email = None if answer.status in (403, 404) else read_emails_answer(answer)
         return with_verified_email(claims, email)
 
-    async def refresh(self, refresh_token: str, *, resource: str | None = None) -> RefreshAnswer:
+    async def refresh(
+        self, refresh_token: str, *, resource: str | None = None, dpop_key: DPoPKey | None = None
+    ) -> RefreshAnswer:
         """Exchange a refresh token for new tokens.
 
         Raises:
@@ -178,7 +185,7 @@ class OAuth2Connection(ProviderConnection):
         """Return None: access tokens are opaque to clients (RFC 6749 §1.4)."""
         return
 
-    async def confirm(self, access_token: str, *, issuer: str, sub: str) -> Claims:
+    async def confirm(self, access_token: str, *, issuer: str, sub: str, dpop_key: DPoPKey | None = None) -> Claims:
         """Ask the user API again, with the access token of the session.
 
         Raises:
@@ -193,7 +200,9 @@ class OAuth2Connection(ProviderConnection):
             raise TokenRejected("userinfo_sub", "expected the user of the login, got another one")
         return await self._with_address(user, access_token)
 
-    async def exchange_token(self, subject_token: str, target: ExchangeTarget) -> RefreshAnswer:
+    async def exchange_token(
+        self, subject_token: str, target: ExchangeTarget, *, dpop_key: DPoPKey | None = None
+    ) -> RefreshAnswer:
         """Exchange an access token for one that another API accepts (RFC 8693).
 
         Raises:

@@ -1,9 +1,8 @@
 """An OpenID provider: its metadata, tokens, userinfo and revocation, and the checks of its tokens."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 
-from asgi_oidc import events
-from asgi_oidc.errors import AnswerRejected, ProviderError, ProviderUnsupported
+from asgi_oidc.errors import ProviderError, ProviderUnsupported
 from asgi_oidc.health import HealthCheck
 from asgi_oidc.protocol.authorization_endpoint import (
     AuthorizationResponse,
@@ -16,14 +15,17 @@ from asgi_oidc.protocol.back_channel import BackChannel
 from asgi_oidc.protocol.bearer_token import AccessToken, ExpectedToken
 from asgi_oidc.protocol.claims import Claims, merge_claims
 from asgi_oidc.protocol.client_registration import Client
+from asgi_oidc.protocol.dpop.make_proof import DPoPKey, make_dpop_key
 from asgi_oidc.protocol.hosted_domain import is_hosted
 from asgi_oidc.protocol.issuer_template import IssuerTemplate, includes_issuer
 from asgi_oidc.protocol.logout_token import Logout
-from asgi_oidc.protocol.messages import Answer, Call, check_status
+from asgi_oidc.protocol.messages import Call
 from asgi_oidc.protocol.metadata import ProviderMetadata
-from asgi_oidc.protocol.provider_compatibility import find_incompatibilities
+from asgi_oidc.protocol.provider_compatibility import find_incompatibilities, supports_dpop
 from asgi_oidc.protocol.step_up import ANOTHER_ACCOUNT, AuthenticationRequest, joined_prompt
 from asgi_oidc.protocol.token_endpoint import (
+    BEARER,
+    DPOP,
     RefreshAnswer,
     TokenAnswer,
     read_refresh_answer,
@@ -33,11 +35,6 @@ from asgi_oidc.protocol.token_endpoint import (
 )
 from asgi_oidc.protocol.token_exchange import ExchangeTarget, exchange_call
 from asgi_oidc.protocol.token_revocation import check_revocation_answer, revocation_call
-from asgi_oidc.protocol.userinfo import (
-    lacks_claims,
-    merge_userinfo,
-    userinfo_call,
-)
 from asgi_oidc.provider.authorization_requests import AuthorizationRequests
 from asgi_oidc.provider.client_calls import ClientCalls
 from asgi_oidc.provider.connection import (
@@ -48,11 +45,13 @@ from asgi_oidc.provider.connection import (
     remaining_refresh_token,
 )
 from asgi_oidc.provider.discovery import Discovery
+from asgi_oidc.provider.dpop_calls import DPoPCalls
 from asgi_oidc.provider.http import Http
 from asgi_oidc.provider.provider_settings import ProviderSettings
 from asgi_oidc.provider.session_confirmation import SessionConfirmation
 from asgi_oidc.provider.token_introspection import TokenIntrospection
 from asgi_oidc.provider.token_verifier import Expectations, TokenVerifier
+from asgi_oidc.provider.userinfo_endpoint import UserinfoEndpoint
 
 
 class OpenIDConnection(ProviderConnection):
@@ -65,24 +64,29 @@ class OpenIDConnection(ProviderConnection):
         self.http = http
         self._expectations = expectations
         self._exceptions = exceptions = settings.exceptions
+        self._back_channel = BackChannel(exceptions.internal_url, exceptions.allow_http_hosts)
         self._discovery = Discovery(
             http,
             issuer=settings.issuer,
             configured=settings.metadata,
             clock=clock,
             url=settings.metadata_url,
-            back_channel=BackChannel(exceptions.internal_url, exceptions.allow_http_hosts),
+            back_channel=self._back_channel,
             provider=settings.name,
             uses_aliases=settings.client.presents_certificate,
         )
         self._tokens = TokenVerifier(settings, expectations, http=http, metadata=self.metadata, clock=clock)
-        self._calls = ClientCalls(http, settings.client, issuer=settings.issuer, clock=clock)
+        self._dpop = DPoPCalls(http, clock=clock, public_url=self._public_url)
+        self._calls = ClientCalls(http, settings.client, issuer=settings.issuer, clock=clock, dpop=self._dpop)
         self._requests = AuthorizationRequests(self._calls)
+        self._userinfo = UserinfoEndpoint(
+            settings, expectations, self._tokens, http=http, dpop=self._dpop, metadata=self.metadata
+        )
         self._introspection = TokenIntrospection(
             settings, self._tokens, self._calls, metadata=self.metadata, clock=clock, leeway=expectations.leeway
         )
         self._confirmation = SessionConfirmation(
-            self._introspection, self._tokens, http=http, metadata=self.metadata, has_claims=settings.entra is None
+            self._introspection, self._tokens, self._userinfo, metadata=self.metadata, has_claims=settings.entra is None
         )
         self._rotates_refresh_tokens = True  # assumed until an answer shows that it does not
 
@@ -117,6 +121,16 @@ class OpenIDConnection(ProviderConnection):
         """Return the state of the keys."""
         return self._tokens.keys_check()
 
+    def _public_url(self, url: str) -> str:
+        return self._back_channel.public_url(url, issuer=self.settings.issuer)
+
+    async def dpop_key(self) -> DPoPKey | None:
+        """Return a new key for a login if `dpop` asks for one. Errors as in `metadata`."""
+        setting = self.settings.dpop
+        if setting == "never" or (setting == "auto" and not supports_dpop(await self.metadata())):
+            return None
+        return make_dpop_key()
+
     async def authorization_url(
         self, proofs: Proofs, *, redirect_uri: str, authentication: AuthenticationRequest
     ) -> str:
@@ -135,7 +149,7 @@ class OpenIDConnection(ProviderConnection):
             extra=_parameters(settings, authentication, metadata),
             uses_pkce=not self._exceptions.allow_missing_pkce,
         )
-        return await self._requests.url(metadata, settings.login_plan, parameters)
+        return await self._requests.url(metadata, settings.login_plan, parameters, dpop_key=proofs.dpop_key)
 
     async def _metadata_for_login(self) -> ProviderMetadata:
         metadata, settings = await self.metadata(), self.settings
@@ -163,7 +177,9 @@ class OpenIDConnection(ProviderConnection):
         is_ours = settings.client.client_id in audiences and not endpoints_digest
         return is_ours and includes_issuer(settings.issuers, issuer) and is_hosted(first, settings.hosted_domains)
 
-    async def exchange_code(self, code: str, *, code_verifier: str, redirect_uri: str) -> TokenAnswer:
+    async def exchange_code(
+        self, code: str, *, code_verifier: str, redirect_uri: str, dpop_key: DPoPKey | None = None
+    ) -> TokenAnswer:
         """Exchange an authorization code for tokens; they are not checked yet.
 
         Args:
@@ -178,10 +194,13 @@ class OpenIDConnection(ProviderConnection):
             verifier = None if self._exceptions.allow_missing_pkce else code_verifier
             return token_call(metadata, client, code=code, code_verifier=verifier, redirect_uri=redirect_uri)
 
-        answer = await self._calls.send(make, endpoint="token")
-        return read_token_answer(answer, requires_access_token=not self._exceptions.allow_missing_access_token)
+        answer = await self._calls.send(make, endpoint="token", dpop_key=dpop_key)
+        requires_access_token = not self._exceptions.allow_missing_access_token
+        return read_token_answer(answer, requires_access_token=requires_access_token, token_type=_type_for(dpop_key))
 
-    async def refresh(self, refresh_token: str, *, resource: str | None = None) -> RefreshAnswer:
+    async def refresh(
+        self, refresh_token: str, *, resource: str | None = None, dpop_key: DPoPKey | None = None
+    ) -> RefreshAnswer:
         """Exchange a refresh token for new tokens; they are not checked yet.
 
         Raises:
@@ -192,7 +211,8 @@ class OpenIDConnection(ProviderConnection):
         def make(client: Client) -> Call:
             return refresh_call(metadata, client, refresh_token, resource=resource)
 
-        answer = read_refresh_answer(await self._calls.send(make, endpoint="token"))
+        sent = await self._calls.send(make, endpoint="token", dpop_key=dpop_key)
+        answer = read_refresh_answer(sent, token_type=_type_for(dpop_key))
         self._rotates_refresh_tokens = answer.refresh_token not in (None, refresh_token)
         return answer
 
@@ -200,7 +220,9 @@ class OpenIDConnection(ProviderConnection):
         """Return the refresh token that can still be used after a failed refresh; None if there is none."""
         return remaining_refresh_token(error, refresh_token, rotates=self._rotates_refresh_tokens)
 
-    async def exchange_token(self, subject_token: str, target: ExchangeTarget) -> RefreshAnswer:
+    async def exchange_token(
+        self, subject_token: str, target: ExchangeTarget, *, dpop_key: DPoPKey | None = None
+    ) -> RefreshAnswer:
         """Exchange an access token for one that another API accepts (RFC 8693).
 
         Raises:
@@ -211,7 +233,8 @@ class OpenIDConnection(ProviderConnection):
         def make(client: Client) -> Call:
             return exchange_call(metadata, client, subject_token, target)
 
-        return read_refresh_answer(await self._calls.send(make, endpoint="token"))
+        answer = await self._calls.send(make, endpoint="token", dpop_key=dpop_key)
+        return read_refresh_answer(answer, token_type=_type_for(dpop_key))
 
     async def revoke(self, refresh_token: str) -> None:
         """Revoke a refresh token if the provider has a revocation endpoint (RFC 7009).
@@ -280,7 +303,9 @@ class OpenIDConnection(ProviderConnection):
         """
         return await self._tokens.access_token_claims(token, issuer=issuer, sub=sub)
 
-    async def complete_claims(self, claims: Claims, tokens: TokenAnswer, *, scope: str) -> UserClaims:
+    async def complete_claims(
+        self, claims: Claims, tokens: TokenAnswer, *, scope: str, dpop_key: DPoPKey | None = None
+    ) -> UserClaims:
         """Add the claims of the access token, and of userinfo, if the settings, the scopes or the rules ask for them.
 
         Raises:
@@ -291,37 +316,19 @@ class OpenIDConnection(ProviderConnection):
             return UserClaims(dict(claims))
         issuer, sub = str(claims["iss"]), str(claims["sub"])
         further = await self.access_token_claims(tokens.access_token, issuer=issuer, sub=sub) or {}
-        completed = await self._with_userinfo(claims, tokens.access_token, scope=scope, access_token_claims=further)
+        completed = await self._userinfo.complete_claims(
+            claims, tokens.access_token, dpop_key, scope=scope, access_token_claims=further
+        )
         merged = merge_claims(completed, further)
         return UserClaims(merged, from_access_token=merged.keys() - completed.keys())
 
-    async def _with_userinfo(
-        self, claims: Claims, access_token: str, *, scope: str, access_token_claims: Collection[str]
-    ) -> dict[str, object]:
-        """Add the claims of userinfo, unless the access token has those that are needed."""
-        userinfo_endpoint = (await self.metadata()).userinfo_endpoint
-        setting, is_auto = self.settings.userinfo, self.settings.userinfo == "auto"
-        named = [
-            names for names in self._expectations.named_claims if not any(name in access_token_claims for name in names)
-        ]
-        lacks = lacks_claims(scope, claims, named=named)
-        if setting == "never" or (is_auto and (userinfo_endpoint is None or not lacks)):
-            return dict(claims)
-        if userinfo_endpoint is None:
-            detail = 'the setting userinfo is "always", but the metadata has no userinfo_endpoint'
-            raise AnswerRejected("userinfo_unsupported", detail)
-        answer = await self.http.send(userinfo_call(userinfo_endpoint, access_token), endpoint="userinfo")
-        if is_auto and answer.status in (401, 403):
-            _log_refusal(answer)
-            return dict(claims)
-        userinfo, entra = await self._tokens.read_userinfo(answer, issuer=str(claims["iss"])), self.settings.entra
-        if entra is not None:
-            userinfo = entra.checked_userinfo(userinfo, tid=claims.get("tid"))
-        return merge_userinfo(claims, userinfo)
-
-    async def confirm(self, access_token: str, *, issuer: str, sub: str) -> Claims:
+    async def confirm(self, access_token: str, *, issuer: str, sub: str, dpop_key: DPoPKey | None = None) -> Claims:
         """Ask the introspection endpoint, or else the userinfo endpoint, about an access token of a session."""
-        return await self._confirmation.confirm(access_token, issuer=issuer, sub=sub)
+        return await self._confirmation.confirm(access_token, dpop_key, issuer=issuer, sub=sub)
+
+
+def _type_for(dpop_key: DPoPKey | None) -> str:
+    return BEARER if dpop_key is None else DPOP
 
 
 def _parameters(
@@ -335,11 +342,3 @@ def _parameters(
         ]
         parameters["prompt"] = joined_prompt(str(always.get("prompt", "")), *asked)
     return parameters
-
-
-def _log_refusal(answer: Answer) -> None:
-    """Log why userinfo was refused; often the access token is for another API (`resource`, `audience`)."""
-    try:
-        check_status(answer, endpoint="userinfo")
-    except ProviderError as error:
-        events.log(events.USERINFO_REFUSED, detail=error.detail, fallback="the claims of the ID Token")

@@ -152,6 +152,7 @@ class ProviderSettings:
             None if self.algorithms_named else self.algorithms,
             uses_pkce=not self.exceptions.allow_missing_pkce,
             par="always" if self.profile is not None else self.par,  # FAPI 2.0 Security Profile §5.3.2.2
+            dpop=self.dpop,
         )
 
     def strengthen(self, authentication: AuthenticationRequest) -> AuthenticationRequest:

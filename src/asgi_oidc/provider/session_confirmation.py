@@ -4,24 +4,25 @@ from collections.abc import Awaitable, Callable
 
 from asgi_oidc.errors import TokenRejected
 from asgi_oidc.protocol.claims import Claims
+from asgi_oidc.protocol.dpop.make_proof import DPoPKey
 from asgi_oidc.protocol.metadata import ProviderMetadata
-from asgi_oidc.protocol.userinfo import check_token_accepted, merge_userinfo, userinfo_call
-from asgi_oidc.provider.http import Http
+from asgi_oidc.protocol.userinfo import check_token_accepted, merge_userinfo
 from asgi_oidc.provider.token_introspection import TokenIntrospection
 from asgi_oidc.provider.token_verifier import TokenVerifier
+from asgi_oidc.provider.userinfo_endpoint import UserinfoEndpoint
 
 
 class SessionConfirmation:
     """Asks by introspection (RFC 7662), else at the userinfo endpoint (OIDC Core §5.3)."""
 
-    __slots__ = ("_has_claims", "_http", "_introspection", "_metadata", "_tokens")
+    __slots__ = ("_has_claims", "_introspection", "_metadata", "_tokens", "_userinfo")
 
     def __init__(
         self,
         introspection: TokenIntrospection,
         tokens: TokenVerifier,
+        userinfo: UserinfoEndpoint,
         *,
-        http: Http,
         metadata: Callable[[], Awaitable[ProviderMetadata]],
         has_claims: bool,
     ) -> None:
@@ -33,11 +34,11 @@ class SessionConfirmation:
         """
         self._introspection = introspection
         self._tokens = tokens
-        self._http = http
+        self._userinfo = userinfo
         self._metadata = metadata
         self._has_claims = has_claims
 
-    async def confirm(self, access_token: str, *, issuer: str, sub: str) -> Claims:
+    async def confirm(self, access_token: str, dpop_key: DPoPKey | None, *, issuer: str, sub: str) -> Claims:
         """Ask about an access token; see `ProviderConnection.confirm`.
 
         Raises:
@@ -50,7 +51,7 @@ class SessionConfirmation:
         if userinfo_endpoint is None:
             detail = "the provider has neither an introspection endpoint for this client nor a userinfo endpoint"
             raise TokenRejected("recheck_impossible", detail)
-        answer = await self._http.send(userinfo_call(userinfo_endpoint, access_token), endpoint="userinfo")
+        answer = await self._userinfo.call(userinfo_endpoint, access_token, dpop_key)
         check_token_accepted(answer)
         user = {"iss": issuer, "sub": sub}
         claims = merge_userinfo(user, await self._tokens.read_userinfo(answer, issuer=issuer))

@@ -36,6 +36,8 @@ class Login(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
         replaced: ids of the sessions that this one replaced and that may still be within `REPLACED_GRACE`.
         provider: the name of the provider in the settings; empty for the one provider of the flat keywords.
         endpoints_digest: as in `ProviderSettings`.
+        dpop_key: the private key to which all tokens of the session are bound, as `read_dpop_key` reads it; empty if
+            they are bearer tokens.
     """
 
     format: int = FORMAT
@@ -50,6 +52,7 @@ class Login(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     replaced: list[str] = []
     provider: str = ""
     endpoints_digest: str = ""
+    dpop_key: str = ""
 
     @property
     def user_id(self) -> UserId:

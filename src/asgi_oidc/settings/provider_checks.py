@@ -79,5 +79,6 @@ def _incompatibilities(values: Mapping[str, Any], metadata: ProviderMetadata) ->
         algorithms=ALGORITHMS if values.get("algorithms", ()) is None and not values.get("allow_hs256") else None,
         uses_pkce=not values.get("allow_missing_pkce"),
         par="always" if values.get("profile") else values.get("par", "auto"),
+        dpop=values.get("dpop", "never"),
     )
     return problems + [obstacle.text for obstacle in find_incompatibilities(metadata, plan)]

@@ -61,7 +61,13 @@ class StrongClientKeywords(TypedDict, total=False):
     """
 
     dpop: str
-    """When tokens are bound to a key of the session (RFC 9449): `never`, `auto` or `always`.
+    """When the tokens of a session are bound to a key of its own (DPoP, RFC 9449): `never`, `auto` or `always`.
+
+    A stolen token is worth nothing then without the key, whose private half is kept with the session, encrypted with
+    `secret`. `auto` binds them where the provider's metadata lists ES256 in `dpop_signing_alg_values_supported`;
+    `always` also where the metadata does not say. If a key was sent and the provider answers with a bearer token, the
+    login fails. APIs have to get such tokens with a proof: see `scope["oidc"].httpx_auth`. A change counts for the next
+    logins: sessions go on as they started.
 
     Default: `"never"`. Variable: `OIDC_DPOP`. Since 0.2.
     """

@@ -12,6 +12,7 @@ from asgi_oidc import audit, events
 from asgi_oidc.audit.reporting import report_session
 from asgi_oidc.errors import OIDCError, ProviderError, RefreshFailed, SessionEnded, StoreUnavailable, TokenRejected
 from asgi_oidc.protocol.claims import Claims
+from asgi_oidc.protocol.dpop.make_proof import read_dpop_key
 from asgi_oidc.sessions.authentication import Authenticator
 from asgi_oidc.sessions.lifetimes import Limits
 from asgi_oidc.sessions.repository import ActiveSession, SessionRepository
@@ -134,7 +135,9 @@ class SessionRechecks:
         login, tokens = lock.session.login, lock.session.tokens
         try:
             with anyio.fail_after(lock.time_left()):
-                return await lock.provider.confirm(self._token_to_ask_with(tokens), issuer=login.issuer, sub=login.sub)
+                dpop_key = read_dpop_key(login.dpop_key)
+                token = self._token_to_ask_with(tokens)
+                return await lock.provider.confirm(token, issuer=login.issuer, sub=login.sub, dpop_key=dpop_key)
         except TokenRejected as rejected:
             error: OIDCError = rejected
         except (ProviderError, TimeoutError) as silence:

@@ -23,6 +23,7 @@ from asgi_oidc.errors import (
     TokenRejected,
 )
 from asgi_oidc.protocol.claim_mapping import ALL_CLAIMS, ClaimMapping
+from asgi_oidc.protocol.dpop.make_proof import read_dpop_key
 from asgi_oidc.protocol.token_endpoint import RefreshAnswer
 from asgi_oidc.provider.connection import FirstTokens
 from asgi_oidc.provider.omitted_groups import log_omitted_groups
@@ -181,7 +182,7 @@ class TokenRefresher:
             return await self.save(lock, tokens)
 
     async def use_refresh_token(self, lock: RefreshLock, *, resource: str | None = None) -> RefreshAnswer:
-        """Call the provider with the refresh token; the call is never repeated, as the token may be used up.
+        """Call the provider with the refresh token; a call that may have used it up is never repeated.
 
         Raises:
             SessionEnded: the provider has withdrawn the refresh token, so the session has ended.
@@ -192,7 +193,8 @@ class TokenRefresher:
         provider = lock.provider
         try:
             with anyio.fail_after(lock.time_left()):
-                return await provider.refresh(refresh_token, resource=resource)
+                dpop_key = read_dpop_key(lock.session.login.dpop_key)
+                return await provider.refresh(refresh_token, resource=resource, dpop_key=dpop_key)
         except ProviderRefused as refused:
             if resource is not None and refused.error != "invalid_grant":
                 name = lock.session.login.provider or None

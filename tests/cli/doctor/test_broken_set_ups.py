@@ -138,6 +138,10 @@ PROVIDERS: dict[str, tuple[SetUp, str]] = {
         ),
         "response_mode_unsupported",
     ),
+    "no proofs with ES256": (
+        lambda: guarded(published(dpop_signing_alg_values_supported=["EdDSA"]), dpop="always"),
+        "dpop_unsupported",
+    ),
     "only certificates authenticate clients": (
         lambda: guarded(published(token_endpoint_auth_methods_supported=["tls_client_auth"])),
         "client_auth_unsupported",

@@ -143,8 +143,9 @@ ANSWERS = [
     Code("jwks_malformed", "The JWKS has no list of keys, or more than 64 keys.", _CALLED),
     Code(
         "token_type",
-        "The token answer has another `token_type` than `Bearer`.",
-        "Configure bearer tokens for this client.",
+        "The access token is not of the type that was asked for: it is not bound to a key although `dpop` asks for it, "
+        "or the reverse, or the answer does not say.",
+        "Enable DPoP for this client at the provider, or set `dpop` to `never`; the reverse, set it to `always`.",
     ),
     Code(
         "access_token_missing id_token_missing refresh_token_missing",
@@ -167,6 +168,18 @@ ANSWERS = [
         "The log line has the error and its description. `invalid_client`: check `client_secret` and `client_auth`. "
         "`invalid_scope`: check `scope`. `redirect_uri` in the description: register `base_url` + `/auth/callback`. "
         "`invalid_grant` at a login: the code was used before or has expired.",
+    ),
+    Code(
+        "dpop_nonce_missing dpop_nonce_malformed",
+        "The provider demands a nonce in the DPoP proof, but its answer does not tell one that can be used: "
+        "`DPoP-Nonce` is missing, empty, repeated, too long, or has characters that are not allowed. Code and refresh "
+        "token were not used.",
+        "Report it to the provider's operators; a proxy in between may remove the header.",
+    ),
+    Code(
+        "dpop_nonce_refused",
+        "The provider does not accept the nonce that it has just told. Code and refresh token were not used.",
+        "If it has several servers, they have to accept each other's nonces: report it to the provider's operators.",
     ),
     Code("userinfo_not_jwt", "A signed userinfo answer is not ASCII.", "Report it to the provider's operators."),
     Code(
@@ -233,6 +246,12 @@ REQUIREMENTS = [
         "client_auth_unsupported",
         "The provider supports none of the methods with which the app can authenticate.",
         "Enable `client_secret_basic` or `client_secret_post` for this client at the provider.",
+    ),
+    Code(
+        "dpop_unsupported",
+        "`dpop` is `always`, but the provider accepts no DPoP proofs that are signed with ES256.",
+        "Enable ES256 at the provider, or set `dpop` to `never`. If the metadata is wrong, correct "
+        "`dpop_signing_alg_values_supported` in `metadata`.",
     ),
     Code(
         "step_up_unsupported",

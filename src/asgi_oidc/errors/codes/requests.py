@@ -164,6 +164,11 @@ SESSIONS = [
         "Request a scope of an API with the setting `scope`.",
     ),
     Code(
+        "dpop_key_unreadable",
+        "The session has a DPoP key that this version cannot read, and its tokens are worth nothing without that key.",
+        "The user has to sign in again. Report it if it happens again.",
+    ),
+    Code(
         "session_too_large",
         "The session does not fit into cookies, or into the store.",
         "Drop claims in `on_login`, request fewer, or use a `store`. The log line names the largest parts.",

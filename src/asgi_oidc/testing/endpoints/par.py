@@ -34,9 +34,9 @@ def _push(provider: ProviderRules, call: Call, client: Client, *, cnf: Confirmat
     error = _why_not_pushed(provider, sent, client) or _why_refused(provider, request, client)
     if error:
         return error_answer(*error)
-    if "jkt" not in cnf:
+    if "jkt" not in cnf or request.params.get("dpop_jkt") == cnf["jkt"]:
         return _kept(provider, client, request.query)
-    if request.params.get("dpop_jkt", cnf["jkt"]) != cnf["jkt"]:
+    if "dpop_jkt" in request.params:
         return error_answer("invalid_request", "dpop_jkt is not the key of the DPoP proof")
     return _kept(provider, client, [*request.query, ("dpop_jkt", cnf["jkt"])])
 

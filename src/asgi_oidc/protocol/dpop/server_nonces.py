@@ -1,0 +1,49 @@
+"""Reads the nonces that a server wants to see in the proofs that we make (RFC 9449 §8, §9)."""
+
+import re
+from collections.abc import Mapping
+
+from asgi_oidc.errors import AnswerRejected
+
+NONCE_HEADER = "dpop-nonce"
+USE_DPOP_NONCE = "use_dpop_nonce"
+MAX_NONCE_LENGTH = 1024  # characters; it is sent back with each call, and those of real servers have about 50
+
+# `NQCHAR` (RFC 9449 §8.1). Two headers with a nonce are joined by a comma and a space, which is no nonce.
+_NONCE = re.compile(r"[!#-\[\]-~]+")
+
+
+def read_nonce(headers: Mapping[str, str]) -> str | None:
+    """Return the nonce that an answer tells; None if it tells none, or none that can be used."""
+    nonce = headers.get(NONCE_HEADER, "")
+    return nonce if len(nonce) <= MAX_NONCE_LENGTH and _NONCE.fullmatch(nonce) else None
+
+
+def read_demanded_nonce(headers: Mapping[str, str], *, sent: str | None, source: str, status: int) -> str:
+    """Return the nonce with which a call has to be repeated.
+
+    Args:
+        headers: of an answer with the error `use_dpop_nonce`.
+        sent: the nonce of the proof that was refused.
+        source: who demands it, for the log.
+        status: of the answer.
+
+    Raises:
+        AnswerRejected: there is no nonce that could help.
+    """
+    demand = f"{source} demands a nonce in the DPoP proof (use_dpop_nonce, status {status})"
+    if NONCE_HEADER not in headers:
+        raise AnswerRejected("dpop_nonce_missing", f"{demand}, but its answer has no DPoP-Nonce", answer_status=status)
+    nonce = read_nonce(headers)
+    if nonce is None:
+        detail = f"{demand}, but DPoP-Nonce is not one nonce of 1 to {MAX_NONCE_LENGTH} characters (RFC 9449 §8.1)"
+        raise AnswerRejected("dpop_nonce_malformed", detail, answer_status=status)
+    if nonce == sent:
+        raise nonce_refused(source, status)
+    return nonce
+
+
+def nonce_refused(source: str, status: int) -> AnswerRejected:
+    """Make the error for a server that does not accept the nonce which it has just told."""
+    detail = f"{source} does not accept the nonce that it has told (use_dpop_nonce twice, status {status})"
+    return AnswerRejected("dpop_nonce_refused", detail, answer_status=status)
