@@ -57,7 +57,7 @@ async def test_a_token_without_audience_is_called_so(caplog, aud):
 @pytest.mark.parametrize(
     ("bearer", "settings", "reason"),
     [
-        ({}, {"client_secret": None}, "introspection needs client_secret"),
+        ({}, {"client_secret": None}, "introspection needs client_secret or client_key"),
         ({"introspect": False}, {}, "introspect is False"),
     ],
 )

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from asgi_oidc.errors import ProviderError, ProviderRefused
 from asgi_oidc.protocol.client_auth import METHODS
 from asgi_oidc.protocol.client_registration import Client
+from asgi_oidc.protocol.jose_signing import make_signing_key
 from asgi_oidc.protocol.messages import Answer, check_status
 from asgi_oidc.protocol.oauth_error import (
     MAX_DESCRIPTION_LENGTH,
@@ -144,18 +145,23 @@ def test_words_that_a_secret_happens_to_have_stay():
     assert said.error_description == "client secret is expired"
 
 
+SECRET = "client:s3cret%-of-32-bytes-or-more"
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_a_call_names_its_secrets(method):
     """Whatever way the client authenticates."""
-    has_secret = method.startswith("client_secret_")
-    client = Client("web", "client:s3cret%" if has_secret else None)
+    client = Client("web", SECRET if method.startswith("client_secret_") else None, keys=(make_signing_key(),))
+    client = client.for_call(now=1, audience="https://id.example.com", jti="j")
     fields = {"grant_type": "x", "code": "the-code", "code_verifier": "the-verifier", "refresh_token": "the-token"}
 
     call = METHODS[method](client, "https://id.example.com/token", fields)
 
     assert {"the-code", "the-verifier", "the-token"} <= set(call.secrets)
     assert "x" not in call.secrets
-    assert ("client:s3cret%" in call.secrets) == has_secret
+    sent = "eyJ" if method.endswith("_jwt") else SECRET
+    has_credential = any(secret.startswith(sent) for secret in call.secrets)
+    assert has_credential == (method.startswith("client_secret_") or method.endswith("_jwt"))
     assert all(value.removeprefix("Basic ") in call.secrets for value in [call.headers.get("authorization")] if value)
     assert userinfo_call("https://id.example.com/me", "the-token").secrets == ("the-token",)
     assert not any(secret in repr(call) for secret in call.secrets)

@@ -11,7 +11,7 @@ from tests.settings.required_settings import problems, read
 FLAT: dict[str, Any] = {"issuer": ..., "client_id": ..., "client_secret": ...}
 AUDIENCE = "https://api.example.com"
 NO_NAME = "needs the setting providers; with the flat keywords, providers have no name: leave it out"
-CREDENTIALS = "needs client_secret: providers introspect only for clients that authenticate"
+CREDENTIALS = "needs client_secret or client_key: providers introspect only for clients that authenticate"
 SET_INTROSPECT = "introspect_jwt: set introspect to the name of a provider at which this client has a secret"
 
 WORK = Provider(issuer="https://work.example.com", client_id="web", client_secret="s3cret", title="Work")

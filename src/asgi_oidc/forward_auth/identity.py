@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from asgi_oidc.forward_auth.identity_headers import Names, identity_headers, read_name, read_names
 from asgi_oidc.forward_auth.identity_tokens import IdentityTokens
 from asgi_oidc.principal import AnonymousUser, User
-from asgi_oidc.protocol.jose_signing import make_signing_key, read_signing_key
+from asgi_oidc.protocol.jose_signing import make_signing_key, read_p256_key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +69,6 @@ def read_identity(options: IdentityOptions, *, issuer: str, clock: Callable[[], 
     header = read_name(options.token_header)
     if header in names:
         raise ValueError(f"{options.token_header} cannot carry both the token and a claim")
-    keys = tuple(read_signing_key(text) for text in options.signing_keys) or (make_signing_key(),)
+    keys = tuple(read_p256_key(text) for text in options.signing_keys) or (make_signing_key(),)
     claims = tuple(options.token_claims)
     return Identity(names, IdentityTokens(header, issuer, options.token_audience, claims, keys, clock))

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from asgi_oidc.protocol.certificate_pair import CertificatePair
+from asgi_oidc.protocol.jose_signing import SigningKey
 
 CERTIFICATE_METHODS = ("tls_client_auth", "self_signed_tls_client_auth")  # of client authentication, RFC 8705 §2
 
@@ -16,14 +17,35 @@ class SecretSigner(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt of one call, which gets credentials of its own.
+
+    Attributes:
+        now: seconds since the epoch.
+        audience: the issuer that gets them.
+        jti: random, and new for each attempt.
+        assertion: what the assertion file contains, if the client has one.
+    """
+
+    now: int
+    audience: str
+    jti: str
+    assertion: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Client:
     """A registered client.
 
     Attributes:
-        secret: None for a public client.
+        secret: None for a public client, and for one that has keys instead.
         auth_method: a name of RFC 7591 §2 (`token_endpoint_auth_method`), or None to choose from metadata.
         secret_signer: makes the secret for each call, instead of a fixed one; see `for_call`.
         certificate: our own HTTP client presents it in the TLS handshake; None for none.
+        keys: the private keys; the first one signs.
+        signing_alg: the algorithm of its assertions, or None to choose from metadata.
+        assertion_file: path of the file with an assertion that somebody else has signed.
+        attempt: the call that is about to be made; None in between.
     """
 
     client_id: str
@@ -37,12 +59,30 @@ class Client:
         """Whether the provider gets a certificate in the TLS handshake: ours, or that of the app's own HTTP client."""
         return self.certificate is not None or self.auth_method in CERTIFICATE_METHODS
 
-    def for_call(self, *, now: int, audience: str, jti: str) -> "Client":
+    keys: tuple[SigningKey, ...] = ()
+    signing_alg: str | None = None
+    assertion_file: str | None = None
+    attempt: Attempt | None = None
+
+    @property
+    def has_assertion(self) -> bool:
+        """Whether the client can authenticate by an assertion that is signed with a private key."""
+        return bool(self.keys) or self.assertion_file is not None
+
+    @property
+    def has_secret(self) -> bool:
+        """Whether the client has a secret, or something that makes one."""
+        return self.secret is not None or self.secret_signer is not None
+
+    @property
+    def is_confidential(self) -> bool:
+        """Whether the client authenticates at all (RFC 6749 §2.1)."""
+        return self.auth_method != "none" and (self.has_secret or self.has_assertion or self.presents_certificate)
+
+    def for_call(self, *, now: int, audience: str, jti: str, assertion: str | None = None) -> "Client":
         """Return this client with the credentials for one attempt of one call; a fixed secret stays as it is.
 
-        Args:
-            now: seconds since the epoch.
-            audience: the issuer that gets them.
-            jti: random, and new for each attempt.
+        The arguments are those of `Attempt`.
         """
-        return self if self.secret_signer is None else replace(self, secret=self.secret_signer.sign(now=now))
+        secret = self.secret if self.secret_signer is None else self.secret_signer.sign(now=now)
+        return replace(self, secret=secret, attempt=Attempt(now, audience, jti, assertion))

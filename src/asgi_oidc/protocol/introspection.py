@@ -9,7 +9,7 @@ from dataclasses import replace
 from asgi_oidc.errors import AnswerRejected, TokenRejected
 from asgi_oidc.protocol.bearer_token import ExpectedToken, check_bearer_audience
 from asgi_oidc.protocol.claims import Claims, check_issued_at, check_kind
-from asgi_oidc.protocol.client_auth import METHODS, choose_method
+from asgi_oidc.protocol.client_auth import authenticated_call, choose_method
 from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.issuer_template import Issuer, check_issuer
 from asgi_oidc.protocol.jose import Verified
@@ -31,11 +31,10 @@ def introspection_call(metadata: ProviderMetadata, client: Client, token: str) -
     """
     if metadata.introspection_endpoint is None:
         return None
-    method = choose_method(client, metadata.introspection_endpoint_auth_methods_supported or metadata.auth_methods)
-    if method == "none":
+    if choose_method(client, metadata.auth_methods_of("introspection")) == "none":
         return None
     fields = {"token": token, "token_type_hint": "access_token"}
-    call = METHODS[method](client, metadata.introspection_endpoint, fields)
+    call = authenticated_call(metadata, client, metadata.introspection_endpoint, fields, endpoint="introspection")
     if not metadata.introspection_signing_alg_values_supported:
         return call
     return replace(call, headers={**call.headers, "accept": f"application/{SIGNED_ANSWER}, application/json;q=0.5"})

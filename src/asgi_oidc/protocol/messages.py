@@ -8,7 +8,15 @@ from asgi_oidc.errors import AnswerRejected, ProviderRefused, ProviderUnavailabl
 from asgi_oidc.protocol.json_objects import InvalidJSON, read_object
 from asgi_oidc.protocol.oauth_error import read_message, read_oauth_error
 
-SECRET_FIELDS = ("code", "code_verifier", "refresh_token", "subject_token", "token", "client_secret")
+SECRET_FIELDS = (
+    "code",
+    "code_verifier",
+    "refresh_token",
+    "subject_token",
+    "token",
+    "client_secret",
+    "client_assertion",
+)
 _FIXES = {
     "invalid_client": ": check client_id and client_secret, then client_auth",
     "invalid_dpop_proof": ": check this server's clock, as providers refuse proofs from the future; if the call had no "

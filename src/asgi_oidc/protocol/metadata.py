@@ -40,13 +40,26 @@ class ServerMetadata(msgspec.Struct, frozen=True, kw_only=True):
     revocation_endpoint: str | None = None
     pushed_authorization_request_endpoint: str | None = None
     token_endpoint_auth_methods_supported: list[str] | None = None
+    token_endpoint_auth_signing_alg_values_supported: object = None
     revocation_endpoint_auth_methods_supported: list[str] | None = None
+    revocation_endpoint_auth_signing_alg_values_supported: object = None
     authorization_response_iss_parameter_supported: bool | None = None
 
     @property
     def auth_methods(self) -> list[str]:
         """The client authentication methods of the token endpoint; the default is `client_secret_basic`."""
         return self.token_endpoint_auth_methods_supported or ["client_secret_basic"]
+
+    def auth_methods_of(self, endpoint: str) -> list[str]:
+        """Return the client authentication methods of an endpoint such as `revocation`."""
+        return getattr(self, f"{endpoint}_endpoint_auth_methods_supported", None) or self.auth_methods
+
+    def auth_algorithms_of(self, endpoint: str) -> list[str]:
+        """Return the algorithms of assertions at an endpoint such as `revocation`; empty if none are listed."""
+        own = getattr(self, f"{endpoint}_endpoint_auth_signing_alg_values_supported", None)
+        listed = own or self.token_endpoint_auth_signing_alg_values_supported
+        # One of another type is ignored, so that it does not make the metadata unusable.
+        return [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
 
 
 class ProviderMetadata(ServerMetadata, frozen=True, kw_only=True):
@@ -57,6 +70,7 @@ class ProviderMetadata(ServerMetadata, frozen=True, kw_only=True):
     end_session_endpoint: str | None = None
     introspection_endpoint: str | None = None
     introspection_endpoint_auth_methods_supported: list[str] | None = None
+    introspection_endpoint_auth_signing_alg_values_supported: object = None
     id_token_signing_alg_values_supported: list[str] | None = None
     prompt_values_supported: object = None
     # Values of any type are accepted here, so that a wrong one does not make the metadata unusable;

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from asgi_oidc.errors import AnswerRejected
-from asgi_oidc.protocol.client_auth import choose_method
+from asgi_oidc.protocol.client_auth import choose_algorithm, choose_method
 from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.dpop.make_proof import ALGORITHM
 from asgi_oidc.protocol.metadata import ProviderMetadata
@@ -94,7 +94,8 @@ def _request_object(metadata: ProviderMetadata) -> Incompatibility | None:
 
 def _client_auth(metadata: ProviderMetadata, client: Client) -> Incompatibility | None:
     try:
-        choose_method(client, metadata.auth_methods)
+        method = choose_method(client, metadata.auth_methods)
+        choose_algorithm(client, method, metadata.auth_algorithms_of("token"))
     except AnswerRejected as error:
         text = f"token_endpoint_auth_methods_supported: {error.detail}; enable one of these at the provider"
         return Incompatibility(error.code, text)

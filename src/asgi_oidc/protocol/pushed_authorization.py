@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from asgi_oidc.errors import AnswerRejected
 from asgi_oidc.protocol.authorization_endpoint import Params
-from asgi_oidc.protocol.client_auth import METHODS, choose_method
+from asgi_oidc.protocol.client_auth import authenticated_call
 from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.messages import Answer, Call, read_json_answer
 from asgi_oidc.protocol.metadata import ServerMetadata
@@ -29,8 +29,7 @@ def par_call(metadata: ServerMetadata, client: Client, parameters: Params) -> Ca
     """
     if metadata.pushed_authorization_request_endpoint is None:
         raise AnswerRejected("par_unsupported", "the metadata has no pushed_authorization_request_endpoint")
-    method = choose_method(client, metadata.auth_methods)
-    call = METHODS[method](client, metadata.pushed_authorization_request_endpoint, parameters)
+    call = authenticated_call(metadata, client, metadata.pushed_authorization_request_endpoint, parameters)
     secrets = [str(parameters[name]) for name in SECRET_PARAMETERS if name in parameters]
     return replace(call, secrets=(*call.secrets, *secrets))
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from asgi_oidc.errors import AnswerRejected, ProviderRefused
-from asgi_oidc.protocol.client_auth import METHODS, choose_method
+from asgi_oidc.protocol.client_auth import authenticated_call
 from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.messages import Answer, Call, read_json_answer
 from asgi_oidc.protocol.metadata import ServerMetadata
@@ -103,8 +103,7 @@ def refresh_call(metadata: ServerMetadata, client: Client, refresh_token: str, *
 
 def grant_call(metadata: ServerMetadata, client: Client, fields: Mapping[str, str]) -> Call:
     """Return a call to the token endpoint, with client authentication."""
-    method = choose_method(client, metadata.auth_methods)
-    return METHODS[method](client, metadata.token_endpoint, fields)
+    return authenticated_call(metadata, client, metadata.token_endpoint, fields)
 
 
 def read_token_answer(answer: Answer, *, requires_access_token: bool = True, token_type: str = BEARER) -> TokenAnswer:

@@ -1,6 +1,6 @@
 """Revoking a refresh token: the call and its answer (RFC 7009 §2)."""
 
-from asgi_oidc.protocol.client_auth import METHODS, choose_method
+from asgi_oidc.protocol.client_auth import authenticated_call
 from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.messages import Answer, Call, check_status
 from asgi_oidc.protocol.metadata import ServerMetadata
@@ -17,9 +17,8 @@ def revocation_call(metadata: ServerMetadata, client: Client, refresh_token: str
     """
     if metadata.revocation_endpoint is None:
         return None
-    methods = metadata.revocation_endpoint_auth_methods_supported or metadata.auth_methods
     fields = {"token": refresh_token, "token_type_hint": "refresh_token"}
-    return METHODS[choose_method(client, methods)](client, metadata.revocation_endpoint, fields)
+    return authenticated_call(metadata, client, metadata.revocation_endpoint, fields, endpoint="revocation")
 
 
 def check_revocation_answer(answer: Answer) -> None:

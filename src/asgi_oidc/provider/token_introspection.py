@@ -59,7 +59,9 @@ class TokenIntrospection:
             jwt = await self._tokens.verify_for_introspection(token, expected)
         answer = await self._ask_about(token, await self._metadata())
         if answer is None:
-            detail = "the token is opaque, and there is no introspection_endpoint, or no client_secret to call it with"
+            detail = (
+                "the token is opaque, and there is no introspection_endpoint, or no client_secret or client_key for it"
+            )
             raise TokenRejected("introspection_unsupported", detail)
         accepted = check_introspection(
             await self._members(answer),

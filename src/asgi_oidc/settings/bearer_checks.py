@@ -8,6 +8,7 @@ from asgi_oidc.provider.provider_settings import ProviderSettings
 from asgi_oidc.settings.bearer import Bearer, not_counted
 from asgi_oidc.settings.provider_readers import MISSING
 
+NEEDS_CREDENTIALS = "needs client_secret or client_key: providers introspect only for clients that authenticate"
 SET_INTROSPECT = "introspect_jwt: set introspect to the name of a provider at which this client has a secret"
 OPENID = "only tokens of OpenID providers count"
 
@@ -56,14 +57,13 @@ def why_none_introspects(bearer: Bearer, providers: Mapping[str, ProviderSetting
     if bearer.introspect is False:
         return "introspect is False"
     if len(providers_that_count(bearer, providers)) == 1:
-        return "introspection needs client_secret"
+        return "introspection needs client_secret or client_key"
     return "it does not say whose it is: set introspect to the name of the one to ask"
 
 
 def can_authenticate(provider: ProviderSettings) -> bool:
     """Return whether this app has credentials as a client; introspection needs them (RFC 7662 §2.1)."""
-    client = provider.client
-    return client.auth_method != "none" and (client.secret is not None or client.secret_signer is not None)
+    return provider.client.is_confidential
 
 
 def _flat_problems(bearer: Bearer, values: Mapping[str, Any]) -> list[str]:
@@ -72,9 +72,10 @@ def _flat_problems(bearer: Bearer, values: Mapping[str, Any]) -> list[str]:
         if getattr(bearer, name):
             fix = "with the flat keywords, providers have no name: leave it out"
             problems.append(f"{name}: needs the setting providers; {fix}")
-    has_secret = values.get("client_secret", MISSING) is not None and values.get("client_auth") != "none"
-    if bearer.introspect_jwt and not has_secret:
-        problems.append("introspect_jwt: needs client_secret: providers introspect only for clients that authenticate")
+    credentials = ("client_secret", "client_key", "client_assertion_file")
+    has_any = any(values.get(name, MISSING) is not None for name in credentials)
+    if bearer.introspect_jwt and not (has_any and values.get("client_auth") != "none"):
+        problems.append(f"introspect_jwt: {NEEDS_CREDENTIALS}")
     return problems
 
 
@@ -106,7 +107,7 @@ def _introspection_problems(
     if name not in counted:
         return [not_counted(name)]
     if not can_authenticate(providers[name]):
-        return [f"introspect: {name} needs client_secret: providers introspect only for clients that authenticate"]
+        return [f"introspect: {name} {NEEDS_CREDENTIALS}"]
     return []
 
 

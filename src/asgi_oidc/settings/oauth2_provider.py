@@ -7,22 +7,23 @@ from typing import Any, Unpack
 from asgi_oidc.errors import SettingsError, describe_value
 from asgi_oidc.errors.sanitized import call_sanitized
 from asgi_oidc.protocol.claims import PROTOCOL_CLAIMS
+from asgi_oidc.protocol.client_auth import SECRET_METHODS
 from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.user_api import ClaimSource, UserApi, check_source, read_path
 from asgi_oidc.provider.oauth2_settings import OAuth2Settings
 from asgi_oidc.safe_urls import check_url
 from asgi_oidc.settings.callback_paths import read_callback_path
+from asgi_oidc.settings.client_checks import client_problems
 from asgi_oidc.settings.oauth2_keywords import OAuth2Keywords
 from asgi_oidc.settings.provider import ProviderEntry
-from asgi_oidc.settings.provider_checks import client_problems
 from asgi_oidc.settings.provider_readers import MISSING, read_title, read_values
 from asgi_oidc.settings.ready_made import oauth2 as ready_made
 from asgi_oidc.settings.value_checks import (
     read_authorization_params,
-    read_client_auth,
     read_client_id,
     read_client_secret,
     read_http_client,
+    read_one_of,
     read_scope_words,
     read_switch,
     read_text,
@@ -245,6 +246,10 @@ def read_headers(value: object) -> Mapping[str, str]:
     return headers
 
 
+def _read_client_auth(value: object) -> str:
+    return read_one_of(value, (*SECRET_METHODS, "none"))  # none of these providers takes keys
+
+
 # Name of the setting -> its default (MISSING: it is required), and the function that checks and converts its value.
 OAUTH2_READERS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
     "client_id": (MISSING, read_client_id),
@@ -258,7 +263,7 @@ OAUTH2_READERS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
     "authorization_params": ({}, read_oauth2_params),
     "another_account_params": ({}, read_oauth2_params),
     "callback_path": (None, read_callback_path),
-    "client_auth": (None, read_client_auth),
+    "client_auth": (None, _read_client_auth),
     "revocation_endpoint": (None, read_endpoint),
     "response_issuer": (None, read_endpoint),
     "userinfo_headers": ({}, read_headers),

@@ -7,12 +7,13 @@ from typing import Any
 
 from asgi_oidc.errors import OIDCError
 from asgi_oidc.protocol.back_channel import BackChannel
-from asgi_oidc.protocol.client_registration import CERTIFICATE_METHODS, Client
+from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.metadata import MEMBERS, REQUIRED, ProviderMetadata, make_metadata
 from asgi_oidc.protocol.provider_compatibility import LoginPlan, find_incompatibilities
-from asgi_oidc.settings.certificate_checks import certificate_pair, certificate_problems
+from asgi_oidc.settings.certificate_checks import certificate_problems
+from asgi_oidc.settings.client_checks import client_problems
 from asgi_oidc.settings.provider_exception_checks import exception_contradictions
-from asgi_oidc.settings.provider_readers import ALGORITHMS
+from asgi_oidc.settings.provider_readers import ALGORITHMS, read_client
 
 
 def provider_contradictions(values: Mapping[str, Any]) -> list[str]:
@@ -20,17 +21,6 @@ def provider_contradictions(values: Mapping[str, Any]) -> list[str]:
     problems = client_problems(values) + certificate_problems(values) + exception_contradictions(values)
     if values.get("metadata") and "issuer" in values:
         problems += [f"metadata: {problem}" for problem in _metadata_problems(values)]
-    return problems
-
-
-def client_problems(values: Mapping[str, Any]) -> list[str]:
-    """Return the problems of how the client authenticates."""
-    problems = []
-    method, secret = values.get("client_auth"), values.get("client_secret")
-    if method not in (None, "none", *CERTIFICATE_METHODS) and secret is None:
-        problems.append(f"client_secret: missing; client_auth={method!r} needs it")
-    if method == "none" and secret is not None:
-        problems.append("client_auth: 'none' is for public clients: remove either client_auth or client_secret")
     return problems
 
 
@@ -58,10 +48,9 @@ def _metadata_problems(values: Mapping[str, Any]) -> list[str]:
 
 
 def _client(values: Mapping[str, Any]) -> Client:
-    certificate = None
     with suppress(ValueError, KeyError):  # reported already
-        certificate = certificate_pair(values)
-    return Client("", values.get("client_secret"), values.get("client_auth"), certificate=certificate)
+        return read_client({"client_id": "", **values})
+    return read_client({"client_id": "", **values, "client_certificate": None, "client_certificate_key": None})
 
 
 def _back_channel(values: Mapping[str, Any]) -> BackChannel:

@@ -86,9 +86,12 @@ def _origin(issuer: str) -> str | None:
 
 def _proof_problems(values: Mapping[str, Any]) -> list[str]:
     """Report settings with which nothing detects an injected code, unless that is named as well (RFC 9700 §2.1.1)."""
-    is_confidential = values["client_secret"] is not None and values.get("client_auth") != "none"
+    credentials = ("client_secret", "client_key", "client_assertion_file")
+    has_any = any(values.get(name) is not None for name in credentials)
+    is_confidential = has_any and values.get("client_auth") != "none"
     if values["allow_missing_pkce"] and not is_confidential:
-        return ["allow_missing_pkce: needs client_secret: for a public client, PKCE is all that protects the code"]
+        missing = "needs client_secret or client_key: for a public client, PKCE is all that protects the code"
+        return [f"allow_missing_pkce: {missing}"]
     has_neither = values["allow_missing_pkce"] and values["allow_missing_nonce"]
     if has_neither and not values["allow_code_injection"]:
         return [

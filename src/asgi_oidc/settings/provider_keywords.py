@@ -62,10 +62,14 @@ class PlainProviderKeywords(TypedDict, total=False):
     """
 
     client_auth: str | None
-    """How the app authenticates to the provider: `client_secret_basic`, `client_secret_post` or `none`.
+    """How the app authenticates to the provider.
 
-    Default: `None`, which takes the first of these that the metadata lists. Variable: `OIDC_CLIENT_AUTH`. Since
-    0.1.
+    `private_key_jwt` with `client_key` or `client_assertion_file`; `client_secret_basic`, `client_secret_post` or
+    `client_secret_jwt` with `client_secret`; `none` for a public client. `client_secret_jwt` is only used if it is set
+    here.
+
+    Default: `None`, which takes the first of these that the settings allow and the metadata lists. Variable:
+    `OIDC_CLIENT_AUTH`. Since 0.1.
     """
 
     frontchannel_logout: bool

@@ -94,12 +94,7 @@ def provider_settings(values: Mapping[str, Any], *, title: str | None = None) ->
     return ProviderSettings(
         title=title,
         issuer=values["issuer"],
-        client=Client(
-            values["client_id"],
-            values["client_secret"],
-            values["client_auth"],
-            certificate=certificate_pair(values),
-        ),
+        client=read_client(values),
         scope=values["scope"],
         authorization_params=values["authorization_params"],
         metadata=values["metadata"],
@@ -118,6 +113,19 @@ def provider_settings(values: Mapping[str, Any], *, title: str | None = None) ->
         authorization_details=values["authorization_details"],
         profile=values["profile"],
         exceptions=provider_exceptions(values),
+    )
+
+
+def read_client(values: Mapping[str, Any]) -> Client:
+    """Return the client from checked values; those that could not be read are missing."""
+    return Client(
+        values["client_id"],
+        values.get("client_secret"),
+        values.get("client_auth"),
+        keys=values.get("client_key") or (),
+        signing_alg=values.get("token_endpoint_auth_signing_alg"),
+        assertion_file=values.get("client_assertion_file"),
+        certificate=certificate_pair(values),
     )
 
 

@@ -17,6 +17,7 @@ from asgi_oidc.policy.patterns import Pattern
 from asgi_oidc.policy.policy import NONE_OF_ALWAYS, lacks_acr, read_public
 from asgi_oidc.policy.rules import Rule, read_rules
 from asgi_oidc.protocol.claim_mapping import ALL_CLAIMS, ClaimMapping
+from asgi_oidc.protocol.jose_signing import SigningKey
 from asgi_oidc.protocol.step_up import AuthenticationRequest, read_authentication
 from asgi_oidc.provider.http import HttpClient
 from asgi_oidc.provider.provider_settings import ProviderSettings
@@ -81,10 +82,11 @@ class Settings:
     allow_missing_access_token: bool
     allow_hs256: bool
     allow_azp_audiences: bool
-    client_key: tuple[str | Mapping[str, Any], ...] | None = field(repr=False)
+    client_key: tuple[SigningKey, ...] | None = field(repr=False)
     client_certificate: str | None = field(repr=False)
     client_certificate_key: str | None = field(repr=False)
     client_assertion_file: str | None
+    token_endpoint_auth_signing_alg: str | None
     par: str
     request_object: bool
     dpop: str

@@ -11,9 +11,10 @@ class StrongClientKeywords(TypedDict, total=False):
     """The settings of one provider with which a client protects itself better than with a secret."""
 
     client_key: str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]] | None
-    """The private key with which the app signs, as PEM or as JWK, instead of a client secret.
+    """The private key with which the app authenticates to the provider (`private_key_jwt`), instead of a secret.
 
-    A list rotates: the first key signs, and `/auth/jwks` publishes the public halves of all of them.
+    As PEM without a passphrase or as JWK: RSA of 2048 to 8192 bits, EC on P-256, P-384 or P-521, or Ed25519. A list or
+    a JWK Set rotates: the first key signs. Its `kid` is that of the JWK, else its thumbprint (RFC 7638).
 
     Default: `None`. Variable: `OIDC_CLIENT_KEY`. Since 0.2.
     """
@@ -42,6 +43,13 @@ class StrongClientKeywords(TypedDict, total=False):
     """The path of a file with a signed assertion that another system renews, such as a Kubernetes service account.
 
     Default: `None`. Variable: `OIDC_CLIENT_ASSERTION_FILE`. Since 0.2.
+    """
+
+    token_endpoint_auth_signing_alg: str | None
+    """The algorithm of the app's assertions, such as `PS256`, `ES256` or `EdDSA`; `HS256` with `client_secret_jwt`.
+
+    Default: `None`, which takes the best one that the key allows and the metadata lists. Variable:
+    `OIDC_TOKEN_ENDPOINT_AUTH_SIGNING_ALG`. Since 0.2.
     """
 
     par: str

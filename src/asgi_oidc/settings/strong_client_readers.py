@@ -4,14 +4,22 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from asgi_oidc.errors import describe_value
+from asgi_oidc.protocol.jose_signing import SECRET_BYTES, SIGNING_ALGORITHMS, SigningKey, read_signing_key
 from asgi_oidc.settings.certificate_checks import read_pem
 from asgi_oidc.settings.value_checks import read_one_of, read_switch, read_text
 
 PROFILES = ("fapi2", "fapi2-message-signing")
 
 
+def read_signing_keys(value: object) -> tuple[SigningKey, ...]:
+    """Read one key that signs, a list of them, or a JWK Set."""
+    return tuple(read_signing_key(key) for key in read_keys(value))
+
+
 def read_keys(value: object) -> tuple[str | Mapping[str, Any], ...]:
-    """Read one key or a list of them."""
+    """Read one key, a list of them, or a JWK Set."""
+    if isinstance(value, Mapping) and isinstance(value.get("keys"), list):
+        value = value["keys"]
     listed = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
     for key in listed:
         if not isinstance(key, str | Mapping) or not key:
@@ -29,6 +37,10 @@ def read_details(value: object) -> tuple[Mapping[str, Any], ...]:
     return tuple(value)
 
 
+def _read_assertion_alg(value: object) -> str:
+    return read_one_of(value, (*SIGNING_ALGORITHMS, *SECRET_BYTES))
+
+
 def _read_par(value: object) -> str:
     return read_one_of(value, ("auto", "always", "never"))
 
@@ -43,10 +55,11 @@ def _read_profile(value: object) -> str:
 
 # Name of the setting -> its default, and the function that checks and converts its value.
 STRONG_CLIENT_READERS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
-    "client_key": (None, read_keys),
+    "client_key": (None, read_signing_keys),
     "client_certificate": (None, read_pem),
     "client_certificate_key": (None, read_pem),
     "client_assertion_file": (None, read_text),
+    "token_endpoint_auth_signing_alg": (None, _read_assertion_alg),
     "par": ("auto", _read_par),
     "request_object": (False, read_switch),
     "dpop": ("never", _read_dpop),

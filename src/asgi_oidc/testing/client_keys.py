@@ -3,10 +3,12 @@
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from .dpop_proofs import thumbprint_of
 from .grants import overridden
 from .keys import SigningKey, compact_jws, json_bytes, new_key
 
@@ -27,7 +29,8 @@ class ClientKey:
     """
 
     def __init__(self, alg: str = "ES256", *, clock: Callable[[], float] = time.time) -> None:
-        self.key: SigningKey = new_key(alg)
+        key = new_key(alg)
+        self.key: SigningKey = replace(key, kid=thumbprint_of(key.public_jwk()))
         self.clock = clock
 
     def __repr__(self) -> str:
@@ -35,7 +38,7 @@ class ClientKey:
 
     @property
     def kid(self) -> str:
-        """The name of the key in the header of what it signs."""
+        """The name of the key in the header of what it signs: its thumbprint (RFC 7638)."""
         return self.key.kid
 
     @property

@@ -10,7 +10,7 @@ from typing import Any
 
 from asgi_oidc.errors import describe_value
 from asgi_oidc.protocol.client_auth.signed_secret import APPLE, SignedSecret
-from asgi_oidc.protocol.jose_signing import SigningKey, read_signing_key
+from asgi_oidc.protocol.jose_signing import SigningKey, read_p256_key
 from asgi_oidc.settings.ready_made.preset import Preset, not_text, read_argument, read_words
 
 CALL = "Provider.apple"
@@ -71,7 +71,7 @@ def _read_identifier(value: object) -> str:
 def _read_key(value: object) -> SigningKey:
     if not isinstance(value, str):
         raise ValueError(f"{not_text(value)}; it is the text of the .p8 file that Apple lets you download once")
-    return read_signing_key(value)
+    return read_p256_key(value)
 
 
 def _scope_problems(scope: object) -> list[str]:

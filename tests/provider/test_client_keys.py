@@ -1,0 +1,61 @@
+"""A client with a key instead of a secret: logins, refreshes, and calls that each get an assertion of their own."""
+
+import json
+from base64 import urlsafe_b64decode
+from typing import Any
+
+import pytest
+
+from asgi_oidc.testing import Client, ClientKey, FakeProvider
+from tests.protected_site import CLIENT_SECRET, Site
+from tests.token_site import TokenSite
+
+ALGORITHMS = ["ES256", "PS256", "RS256", "EdDSA"]
+
+
+def keyed_site(key: ClientKey, *, alg: str | None = None, **settings: Any) -> Site:
+    client = Client("web", client_secret=None, jwks=[key.public_jwk], token_endpoint_auth_signing_alg=alg)
+    provider = FakeProvider(alg="ES256", clients=[client])
+    return Site(provider=provider, **{"client_key": key.pem, "client_secret": ..., **settings})
+
+
+def assertions(site: Site) -> list[dict[str, Any]]:
+    made = [call.form["client_assertion"] for call in site.provider.calls if "client_assertion" in call.form]
+    return [json.loads(urlsafe_b64decode(each.split(".")[1] + "==")) for each in made]
+
+
+@pytest.mark.parametrize("alg", ALGORITHMS)
+async def test_a_login_needs_no_secret(alg):
+    """Whatever kind the key is of."""
+    site = keyed_site(ClientKey(alg), alg=alg, **({"token_endpoint_auth_signing_alg": alg} if alg == "RS256" else {}))
+
+    await site.signed_in()
+
+    assert [claims["aud"] for claims in assertions(site)] == [site.provider.issuer]
+
+
+async def test_each_call_has_an_assertion_of_its_own():
+    """The provider refuses one that it has seen."""
+    key = ClientKey()
+    provider = FakeProvider(alg="ES256", clients=[Client("web", client_secret=None, jwks=[key.public_jwk])])
+    site = TokenSite("cookies", provider=provider, client_key=key.pem, client_secret=...)
+    provider.access_token_lifetime = 40
+    browser = await site.signed_in()
+    site.clock.advance(20)
+
+    page = await browser.fetch("/page")
+
+    assert (page.status_code, site.refreshes) == (200, 1)
+    first, second = assertions(site)
+    assert first["jti"] != second["jti"]
+    assert (first["exp"] - first["iat"], second["iat"] - first["iat"]) == (60, 20)
+
+
+async def test_a_key_that_the_provider_does_not_know_ends_the_login():
+    """And no secret is tried instead."""
+    site = keyed_site(ClientKey(), client_key=ClientKey().pem, client_secret=CLIENT_SECRET)
+
+    response = await site.failed_login()
+
+    assert (response.status_code, response.json()["error"]) == (502, "provider_refused")
+    assert not any("authorization" in call.headers for call in site.provider.calls if call.path == "/token")
