@@ -18,7 +18,7 @@ JTI_BYTES = 16  # random bytes; the provider refuses a proof whose id it has see
 class DPoPCalls:
     """Makes such calls to one provider. Nothing of one attempt is shared with a parallel one."""
 
-    __slots__ = ("_clock", "_http", "_nonces", "_public_url")
+    __slots__ = ("_clock", "_http", "_nonces", "_public_url", "_userinfo_nonces")
 
     def __init__(
         self, http: Http, *, clock: Callable[[], float], public_url: Callable[[str], str] = lambda url: url
@@ -34,6 +34,7 @@ class DPoPCalls:
         self._clock = clock
         self._public_url = public_url
         self._nonces = LearnedNonces()
+        self._userinfo_nonces = LearnedNonces()  # as an API, it has nonces of its own, even at the same origin (§9)
 
     async def send(
         self, make: Callable[[], Call], *, endpoint: str, key: DPoPKey, access_token: str | None = None
@@ -54,16 +55,16 @@ class DPoPCalls:
         """
         call = make()
         url = self._public_url(call.url)
-        origin = origin_of(split_url(url))
-        sent = self._nonces.find(origin)
+        origin, nonces = origin_of(split_url(url)), self._nonces if access_token is None else self._userinfo_nonces
+        sent = nonces.find(origin)
         answer = await self._send_once(call, url, sent, endpoint, key, access_token)
-        self._nonces.learn(origin, answer.headers)
+        nonces.learn(origin, answer.headers)
         if not _demands_nonce(answer, is_at_resource=access_token is not None):
             return answer
         source = f"the {endpoint} endpoint"
         nonce = read_demanded_nonce(answer.headers, sent=sent, source=source, status=answer.status)
         answer = await self._send_once(make(), url, nonce, endpoint, key, access_token)
-        self._nonces.learn(origin, answer.headers)
+        nonces.learn(origin, answer.headers)
         if _demands_nonce(answer, is_at_resource=access_token is not None):
             raise nonce_refused(source, answer.status)
         return answer
