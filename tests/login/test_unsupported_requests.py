@@ -18,6 +18,10 @@ NEEDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"response_modes_supported": ["query", "fragment"]},
         {"authorization_params": {"response_mode": "form_post"}},
     ),
+    "authorization_details_unsupported": (
+        {"authorization_details_types_supported": ["payment"]},
+        {"authorization_details": [{"type": "account"}]},
+    ),
     "pkce_s256_unsupported": ({"code_challenge_methods_supported": ["plain"]}, {}),
     "response_type_unsupported": ({"response_types_supported": ["id_token"]}, {}),
     "grant_type_unsupported": ({"grant_types_supported": ["implicit"]}, {}),

@@ -5,8 +5,9 @@ from asgi_oidc.bearer.authentication import TokenAuthenticator
 from asgi_oidc.bearer.authorization_header import scheme_of
 from asgi_oidc.errors import OIDCError
 from asgi_oidc.errors.sanitized import sanitized, sanitizes_errors
+from asgi_oidc.login.login_parameters import ReadAuthentication
 from asgi_oidc.policy.access_control import AccessControl
-from asgi_oidc.policy.app_errors import ReadAuthentication, decide_on_app_error_with_token
+from asgi_oidc.policy.app_errors import decide_on_app_error_with_token
 from asgi_oidc.policy.bearer_denials import BearerDenials
 from asgi_oidc.policy.policy import Allow, Denial, MatchedPolicy
 from asgi_oidc.web.asgi_types import Scope

@@ -1,12 +1,15 @@
 """`scope["oidc"]` of a user with an access token: the token is never passed on, but can be exchanged."""
 
+import copy
 from collections.abc import Sequence
+from typing import Any
 
 from asgi_oidc.asgi.scope_oidc import OIDC, SessionTools, read_target, reveal
 from asgi_oidc.bearer.active_token import ActiveToken
 from asgi_oidc.bearer.challenges import Challenges
 from asgi_oidc.errors import TokenNotGranted
 from asgi_oidc.errors.sanitized import sanitizes_errors
+from asgi_oidc.protocol.authorization_details import find_missing
 from asgi_oidc.protocol.step_up import AuthenticationRequest, is_met
 from asgi_oidc.protocol.token_exchange import ExchangeTarget
 from asgi_oidc.tokens.httpx_auth import HiddenToken
@@ -40,8 +43,17 @@ class BearerAccess:
         """None: there is no session."""
         return
 
+    @property
+    def authorization_details(self) -> list[dict[str, Any]]:
+        """What the token says that was granted in detail (RFC 9396 §9); what is malformed grants nothing."""
+        details = self._active.access_token.claims.get("authorization_details")
+        return [copy.deepcopy(item) for item in details if isinstance(item, dict)] if isinstance(details, list) else []
+
     def meets(self, authentication: AuthenticationRequest) -> bool:
         """Return whether the login that the token says it comes from satisfies the requirements (RFC 9470 §6)."""
+        required = authentication.authorization_details
+        if required and find_missing(required, self.authorization_details):
+            return False
         claims, now = self._active.access_token.claims, self._tools.now()
         acr, auth_time = claims.get("acr"), claims.get("auth_time")
         return is_met(authentication, acr=acr, auth_time=auth_time, now=now, leeway=self._tools.leeway)

@@ -11,9 +11,10 @@ from asgi_oidc.asgi.request_reader import RequestReader
 from asgi_oidc.asgi.start_up_notices import StartUpNotices
 from asgi_oidc.errors import OIDCError
 from asgi_oidc.errors.sanitized import sanitizes_errors
+from asgi_oidc.login.login_parameters import ReadAuthentication
 from asgi_oidc.logout.after_logout import AfterLogout
 from asgi_oidc.policy.access_control import AccessControl
-from asgi_oidc.policy.app_errors import ReadAuthentication, decide_on_app_error, find_app_error
+from asgi_oidc.policy.app_errors import decide_on_app_error, find_app_error
 from asgi_oidc.policy.csrf import refused_origin
 from asgi_oidc.policy.denials import Denials
 from asgi_oidc.policy.policy import Allow, Denial, MatchedPolicy, StartLogin

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import httpx
 
@@ -32,6 +32,9 @@ class Access(Protocol):
 
     @property
     def session_id(self) -> str | None: ...
+
+    @property
+    def authorization_details(self) -> list[dict[str, Any]]: ...
 
     def meets(self, authentication: AuthenticationRequest) -> bool: ...
 
@@ -107,7 +110,18 @@ class OIDC:
         """The id of this session in `middleware.sessions`; it grants no access. None if there is no session."""
         return access.session_id if (access := self._access) else None
 
-    def meets(self, *, acr_values: Sequence[str] | None = None, max_age: int | None = None) -> bool:
+    @property
+    def authorization_details(self) -> list[dict[str, Any]]:
+        """What was granted in detail (RFC 9396), as new objects each time; empty if nothing was."""
+        return access.authorization_details if (access := self._access) else []
+
+    def meets(
+        self,
+        *,
+        acr_values: Sequence[str] | None = None,
+        max_age: int | None = None,
+        authorization_details: Sequence[Mapping[str, Any]] | None = None,
+    ) -> bool:
         """Return whether the user's login satisfies these requirements; False if the user is not signed in.
 
         It compares the claims that the provider signed, not what `on_login` changed.
@@ -115,11 +129,12 @@ class OIDC:
         Args:
             acr_values: authentication contexts; the login must satisfy one of them (RFC 9470).
             max_age: how long ago the user may have signed in at the provider, in seconds.
+            authorization_details: what must have been granted in detail, as in `Rule`.
 
         Raises:
             ValueError: no login can satisfy them.
         """
-        authentication = self._urls.read_authentication(acr_values, max_age)
+        authentication = self._urls.read_authentication(acr_values, max_age, authorization_details)
         return (access := self._access) is not None and access.meets(authentication)
 
     async def access_token(self, *, resource: str | None = None) -> str:
@@ -203,6 +218,7 @@ class OIDC:
         acr_values: Sequence[str] | None = None,
         max_age: int | None = None,
         params: Mapping[str, str | int | Sequence[str]] | None = None,
+        authorization_details: Sequence[Mapping[str, Any]] | None = None,
     ) -> str:
         """Return the URL that starts a login, even if the user is already signed in.
 
@@ -213,13 +229,14 @@ class OIDC:
             max_age: how long ago the user may have signed in at the provider, in seconds.
             params: further parameters of the authorization request, such as `{"login_hint": "alice@example.com"}`. They
                 are encrypted in the URL, so that the browser cannot change them, and are valid for 12 hours.
+            authorization_details: what the user is asked to authorize (RFC 9396), beyond the setting of that name.
 
         Raises:
             ValueError: no login can satisfy them, the middleware sets such a parameter itself, or no provider has that
                 name.
         """
         self._urls.check_provider(provider)
-        authentication = self._urls.read_request(acr_values, max_age, params)
+        authentication = self._urls.read_request(acr_values, max_age, params, authorization_details)
         return self._urls.login_for(authentication, return_to, provider=provider)
 
     def logout_url(self, return_to: str | None = None) -> str:

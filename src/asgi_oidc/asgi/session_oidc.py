@@ -1,8 +1,11 @@
 """`scope["oidc"]` of a user with a session: its tokens, and those for other APIs."""
 
+from typing import Any
+
 from asgi_oidc.asgi.scope_oidc import OIDC, SessionTools, check_resource, read_target, reveal
 from asgi_oidc.bearer.challenges import Challenges
 from asgi_oidc.errors.sanitized import sanitizes_errors
+from asgi_oidc.protocol.authorization_details import find_missing, granted_objects
 from asgi_oidc.protocol.step_up import AuthenticationRequest, is_met
 from asgi_oidc.protocol.token_exchange import ExchangeTarget
 from asgi_oidc.sessions.lifetimes import expires_at
@@ -38,8 +41,16 @@ class SessionAccess:
         """The hash of the session id, the same that the store uses as a key."""
         return self._tools.name_session(self._active.session.id)
 
+    @property
+    def authorization_details(self) -> list[dict[str, Any]]:
+        """What was granted in detail at the login or the last refresh."""
+        return granted_objects(self._active.session.tokens.authorization_details)
+
     def meets(self, authentication: AuthenticationRequest) -> bool:
         """Return whether the login satisfies the requirements."""
+        required = authentication.authorization_details
+        if required and find_missing(required, self.authorization_details):
+            return False
         first, leeway = self._active.session.login.first, self._tools.leeway
         acr, auth_time = first.get("acr"), first.get("auth_time")
         return is_met(authentication, acr=acr, auth_time=auth_time, now=self._tools.now(), leeway=leeway)

@@ -20,9 +20,10 @@ from asgi_oidc.asgi.websocket_handshake import (
 from asgi_oidc.bearer.authorization_header import has_token
 from asgi_oidc.errors import OIDCError, RefreshFailed, StoreUnavailable
 from asgi_oidc.errors.sanitized import sanitizes_errors
+from asgi_oidc.login.login_parameters import ReadAuthentication
 from asgi_oidc.pages.failures import Failures
 from asgi_oidc.policy.access_control import AccessControl
-from asgi_oidc.policy.app_errors import ReadAuthentication, decide_on_app_error, find_app_error
+from asgi_oidc.policy.app_errors import decide_on_app_error, find_app_error
 from asgi_oidc.policy.csrf import is_own_websocket, refused_origin
 from asgi_oidc.policy.denials import Denials
 from asgi_oidc.policy.policy import Allow, MatchedPolicy, Refuse, StartLogin, StepUp

@@ -30,13 +30,13 @@ from asgi_oidc.health.readiness import Readiness
 from asgi_oidc.login.endpoint_urls import EndpointUrls
 from asgi_oidc.login.interrupted_form_saver import InterruptedFormSaver
 from asgi_oidc.login.login_loops import LoginLoops
+from asgi_oidc.login.login_parameters import ReadAuthentication
 from asgi_oidc.logout.after_logout import AfterLogout
 from asgi_oidc.logout.logout_state import LogoutStates
 from asgi_oidc.pages.failures import Failures
 from asgi_oidc.pages.languages import make_translations
 from asgi_oidc.pages.pages import Pages, make_pages
 from asgi_oidc.policy.access_control import AccessControl
-from asgi_oidc.policy.app_errors import ReadAuthentication
 from asgi_oidc.policy.denials import Denials
 from asgi_oidc.policy.policy import Policy
 from asgi_oidc.protocol.step_up import ANOTHER_ACCOUNT, ANY_LOGIN, AuthenticationRequest

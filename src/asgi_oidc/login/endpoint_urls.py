@@ -31,13 +31,15 @@ class EndpointUrls:
     sealed: Callable[[AuthenticationRequest, KeptForm | None], str] = field(repr=False)
     provider_names: Collection[str] = ()
 
-    def read_request(self, acr_values: object, max_age: object, params: object) -> AuthenticationRequest:
+    def read_request(
+        self, acr_values: object, max_age: object, params: object, authorization_details: object = None
+    ) -> AuthenticationRequest:
         """Check and read what an app asks of a login; None means nothing.
 
         Raises:
             ValueError: no login can satisfy it, or a parameter is not for apps.
         """
-        required = self.read_authentication(acr_values, max_age)
+        required = self.read_authentication(acr_values, max_age, authorization_details)
         if params is None:
             return required
         both = strongest_of_both(required, read_params(params, self.read_authentication))

@@ -13,6 +13,7 @@ from asgi_oidc.audit.sessions import SignInKind
 from asgi_oidc.errors import RequestRejected, StoreUnavailable
 from asgi_oidc.login.login_transactions import Transaction, Transactions
 from asgi_oidc.login.stale_cookies import StaleCookies
+from asgi_oidc.protocol.authorization_details import NOTHING
 from asgi_oidc.protocol.id_token import FIRST
 from asgi_oidc.protocol.token_endpoint import TokenAnswer
 from asgi_oidc.provider.omitted_groups import log_omitted_groups
@@ -33,11 +34,19 @@ MAX_REPLACED = 8  # replaced sessions that a session remembers, as they may stil
 
 @dataclass(frozen=True, slots=True)
 class LoginStart:
-    """The id of a new session, the moment before the token call, and the key to which the tokens are bound, if any."""
+    """What is known of a new session before the token call.
+
+    Attributes:
+        session_id: its id.
+        moment: right before the token call.
+        dpop_key: the key to which the tokens are bound; empty for none.
+        requested_details: digests of the `authorization_details` that were asked for.
+    """
 
     session_id: str = field(repr=False)
     moment: Moment
     dpop_key: str = field(default="", repr=False)
+    requested_details: list[str] = field(default_factory=list)
 
 
 class Replaced(NamedTuple):
@@ -79,7 +88,7 @@ class LoginFinisher:
     def begin(self, transaction: Transaction) -> LoginStart:
         """Record which revocations are known before the token call: only later ones affect the new session."""
         moment = self._revocations.moment(now=self._clock())
-        return LoginStart(transaction.session_id, moment, transaction.dpop_key)
+        return LoginStart(transaction.session_id, moment, transaction.dpop_key, transaction.requested_details)
 
     def new_session(
         self,
@@ -120,6 +129,7 @@ class LoginFinisher:
             provider=provider.name,
             endpoints_digest=provider.endpoints_digest,
             dpop_key=start.dpop_key,
+            requested_details=start.requested_details,
         )
         tokens = Tokens(
             written_claims=write_claims(dict(admitted)),
@@ -131,6 +141,8 @@ class LoginFinisher:
             scopes=scope.split(),
             ends_at=earliest(None, identity.get("session_expiry")),
             from_access_token=sorted(from_access_token),
+            # Unlike scopes, details that the answer does not name were not granted (RFC 9396 §7).
+            authorization_details=answer.authorization_details or NOTHING,
         )
         return Session(login=login, tokens=tokens, seen_at=now)
 

@@ -4,8 +4,9 @@
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from asgi_oidc.errors import RequestRejected, describe_value
 from asgi_oidc.protocol.authorization_endpoint import RESERVED
@@ -19,8 +20,15 @@ OWN_PARAMETERS = frozenset({"return_to", "ask", "provider", "iss", "target_link_
 NOT_FOR_LINKS = RESERVED | OWN_PARAMETERS | {"response_mode"}
 SPACED = ("acr_values", "prompt", "ui_locales", "claims_locales")  # lists that are written with spaces
 
-ReadAuthentication = Callable[[object, object], AuthenticationRequest]
-"""Checks the `acr_values` and `max_age` that are required of a login, as `Settings.authentication_reader`."""
+
+class ReadAuthentication(Protocol):
+    """Checks what is required of a login, as `Settings.authentication_reader`."""
+
+    def __call__(
+        self, acr_values: object, max_age: object, authorization_details: object = None
+    ) -> AuthenticationRequest:
+        """Return the request; raise ValueError if no login can meet it."""
+
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 _PROMPTS = re.compile(r"[a-z_]{1,32}( [a-z_]{1,32}){0,7}")

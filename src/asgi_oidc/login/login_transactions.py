@@ -58,6 +58,7 @@ class Transaction(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
         is_silent: whether the provider was asked to show no page; then the app learns why it would have had to.
         span_id: of the span that has started the login, for traces; empty if nothing is traced.
         dpop_key: the private key to which the tokens will be bound, as `read_dpop_key` reads it; empty without DPoP.
+        requested_details: digests of the `authorization_details` that the login asks for.
         form, form_size: id of the interrupted form that is kept during the login, and its sealed size in characters.
     """
 
@@ -79,6 +80,7 @@ class Transaction(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     is_silent: bool = False
     span_id: str = ""
     dpop_key: str = ""
+    requested_details: list[str] = []
 
     def __repr__(self) -> str:
         return f"Transaction(created_at={self.created_at})"

@@ -14,6 +14,7 @@ from asgi_oidc.login.login_loops import MAX_LOGINS_IN_A_ROW, LoginCount, LoginLo
 from asgi_oidc.login.login_transactions import IN_WINDOW, RESTARTED, Transaction, Transactions
 from asgi_oidc.login.silent_login import with_result, without_result
 from asgi_oidc.login.stale_cookies import StaleCookies
+from asgi_oidc.protocol.authorization_details import digest
 from asgi_oidc.protocol.authorization_endpoint import Proofs
 from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest
 from asgi_oidc.provider.connection import ProviderConnection
@@ -171,6 +172,7 @@ class LoginStarter:
             is_silent=settings.is_silent(authentication),
             span_id=telemetry.current_span_id(),
             dpop_key="" if proofs.dpop_key is None else proofs.dpop_key.text,
+            requested_details=[digest(text) for text in authentication.authorization_details],
         )
         events.log(events.LOGIN_STARTED, again=again)
         lines = self._cookies(request, transaction, sealed_form="" if form is None else form.sealed, now=now)

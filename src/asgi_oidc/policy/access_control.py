@@ -96,6 +96,8 @@ class AccessControl:
             self._trusted_email_domains,
             login.provider,
             login.issuer,
+            authorization_details=tokens.authorization_details,
+            requested_details=login.requested_details,
         )
 
     def _subject_of_token(self, active: ActiveToken) -> Subject:
@@ -111,6 +113,7 @@ class AccessControl:
             credential=BEARER,
             is_machine=token.is_machine,
             client_id=token.client_id,
+            authorization_details=token.claims.get("authorization_details"),
         )
 
     async def _passes(self, check: Check, path: str, scope: Scope, active: Active) -> bool:

@@ -1,7 +1,5 @@
 """Turns errors of ours that the app raises (it needs a user, another login or a token) into a denial."""
 
-from collections.abc import Callable
-
 from asgi_oidc.errors import (
     AccessTokenExpired,
     InsufficientScope,
@@ -11,8 +9,9 @@ from asgi_oidc.errors import (
     StepUpRequired,
     StoreUnavailable,
 )
+from asgi_oidc.login.login_parameters import ReadAuthentication
 from asgi_oidc.policy.policy import Refuse, StartLogin, StepUp, step_up_refused
-from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest
+from asgi_oidc.protocol.step_up import ANY_LOGIN
 from asgi_oidc.sessions.repository import ActiveSession
 from asgi_oidc.web.request import Request
 
@@ -27,9 +26,6 @@ _APP_ERRORS = (
     RefreshFailed,
     StoreUnavailable,
 )
-
-ReadAuthentication = Callable[[object, object], AuthenticationRequest]
-"""Checks `acr_values` and `max_age`; raises `ValueError` if they are invalid."""
 
 
 def find_app_error(error: BaseException) -> OIDCError | None:

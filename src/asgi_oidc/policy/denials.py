@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import assert_never
 
+import msgspec
+
 from asgi_oidc import events, telemetry
 from asgi_oidc.audit import AccessDenied, StepUpRequired
 from asgi_oidc.audit.reporting import report_session
@@ -243,6 +245,6 @@ def _code_of(denial: StartLogin | StepUp) -> str:
 
 def _with_another_account(authentication: AuthenticationRequest, active: ActiveSession | None) -> AuthenticationRequest:
     """Return the login with which the user may get access: with another account, or at another provider."""
-    acr_values, max_age, providers = authentication.acr_values, authentication.max_age, authentication.providers
+    providers = authentication.providers
     is_elsewhere = active is not None and providers and active.session.login.provider not in providers
-    return AuthenticationRequest(acr_values, max_age, None if is_elsewhere else ANOTHER_ACCOUNT, providers)
+    return msgspec.structs.replace(authentication, prompt=None if is_elsewhere else ANOTHER_ACCOUNT, params=())

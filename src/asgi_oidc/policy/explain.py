@@ -9,6 +9,7 @@ from asgi_oidc.policy.patterns import Pattern
 from asgi_oidc.policy.policy import MatchedPolicy, Policy
 from asgi_oidc.policy.requirements import BEARER, SESSION
 from asgi_oidc.policy.rules import Rule
+from asgi_oidc.protocol.authorization_details import types_of
 from asgi_oidc.safe_urls import without_origin
 from asgi_oidc.web.request import METHODS, methods_of
 
@@ -141,9 +142,12 @@ def _user_rows(matched: MatchedPolicy, method: str) -> Rows:
     if matched.authentication is None:
         return [("signed in", f"{refusal}: the rules need different acr_values, which no single login has")]
     rows = [("signed in", "the app")]
-    if matched.authentication.parameters:
+    if matched.authentication.names:
         login = _login_outcome(matched, method, "to sign in again")
-        required = " and ".join(f"{name} {value}" for name, value in matched.authentication.parameters.items())
+        parameters = dict(matched.authentication.parameters)
+        if details := matched.authentication.authorization_details:
+            parameters["authorization_details"] = f"of type {' '.join(types_of(details))}"
+        required = " and ".join(f"{name} {value}" for name, value in parameters.items())
         rows.append(("step-up", f"if the login lacks {required}; {login}"))
     return [*rows, ("rule not met", refusal)] if has_requirements else rows
 

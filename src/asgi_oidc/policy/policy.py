@@ -11,8 +11,9 @@ from asgi_oidc.errors import OIDCError, describe_value
 from asgi_oidc.policy.endpoint_paths import EndpointPaths, OwnUrl
 from asgi_oidc.policy.mount_table import MountTable
 from asgi_oidc.policy.patterns import Pattern, PublicPatterns, RulePatterns, read_pattern
-from asgi_oidc.policy.requirements import CREDENTIALS, SESSION, Subject
+from asgi_oidc.policy.requirements import BEARER, CREDENTIALS, SESSION, Subject
 from asgi_oidc.policy.rules import Rule
+from asgi_oidc.protocol.authorization_details import digest, find_missing, types_of
 from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest, combined_request, is_met
 from asgi_oidc.web.path_readings import Mounts
 from asgi_oidc.web.paths import PathReadings, read_path
@@ -118,16 +119,25 @@ def decide(matched: MatchedPolicy, subject: Subject | None, *, now: int, leeway:
             return Refuse(f"{rule.path} needs {requirement}", scopes, rule.requirements.hint(subject))
     if matched.authentication is None:
         return Refuse("the rules of this path need different acr_values, which no single login has")
-    if matched.authentication is ANY_LOGIN or is_met(
-        matched.authentication, acr=subject.acr, auth_time=subject.auth_time, now=now, leeway=leeway
-    ):
+    if matched.authentication is ANY_LOGIN:
         return ALLOW
-    return StepUp(matched.authentication) if subject.can_step_up else step_up_refused(matched.authentication)
+    return _decide_on_login(matched.authentication, subject, now=now, leeway=leeway)
+
+
+def _decide_on_login(authentication: AuthenticationRequest, subject: Subject, *, now: int, leeway: int) -> Decision:
+    required = authentication.authorization_details
+    missing = find_missing(required, subject.granted_details) if required else ()
+    if missing and (subject.credential == BEARER or all(digest(text) in subject.requested_details for text in missing)):
+        # A login has just asked for them, so another one would lead to the same result.
+        return Refuse(f"authorization_details of type {' '.join(types_of(missing))} needed, which were not granted")
+    if not missing and is_met(authentication, acr=subject.acr, auth_time=subject.auth_time, now=now, leeway=leeway):
+        return ALLOW
+    return StepUp(authentication) if subject.can_step_up else step_up_refused(authentication)
 
 
 def step_up_refused(authentication: AuthenticationRequest) -> Refuse:
     """Refuse a user whose provider does not report how and when users sign in: another login would not help."""
-    needed = " and ".join(authentication.parameters)
+    needed = " and ".join(authentication.names)
     why = f"{needed} needed, which only OpenID providers report"
     return Refuse(why, hint="sign in at an OpenID provider", authentication=authentication)
 

@@ -12,6 +12,7 @@ import msgspec
 
 from asgi_oidc.errors import SCOPE_TOKEN, describe_value
 from asgi_oidc.login.provider_choice import is_provider_name
+from asgi_oidc.protocol.authorization_details import granted_objects
 from asgi_oidc.protocol.claims import email_domain, is_email_verified
 from asgi_oidc.protocol.entra import OVERAGE_FIX, group_overage
 from asgi_oidc.protocol.user_api import is_openid
@@ -41,6 +42,8 @@ class Subject(msgspec.Struct, frozen=True):
         credential: `session` or `bearer`.
         is_machine: whether it is a client that acts for no user.
         client_id: the client that the access token was issued to.
+        authorization_details: what was granted: a list of objects, or its JSON text.
+        requested_details: digests of the objects that the login has asked for, granted or not.
     """
 
     claims: Mapping[str, Any]
@@ -53,6 +56,14 @@ class Subject(msgspec.Struct, frozen=True):
     credential: str = SESSION
     is_machine: bool = False
     client_id: str | None = None
+    authorization_details: object = None
+    requested_details: Sequence[str] = ()
+
+    @property
+    def granted_details(self) -> object:
+        """What was granted in detail: a list of objects, unless a token says something else."""
+        details = self.authorization_details
+        return granted_objects(details) if isinstance(details, msgspec.Raw) else details
 
     @property
     def can_step_up(self) -> bool:

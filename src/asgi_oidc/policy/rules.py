@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields
 from typing import Any
 
+import msgspec
+
 from asgi_oidc.errors import SettingsError, describe_value
 from asgi_oidc.policy.checks import Check, read_check
 from asgi_oidc.policy.patterns import Pattern, read_pattern
@@ -47,6 +49,9 @@ class Rule:
         machines: `True` accepts only clients that act for no user (client credentials), `False` only people; by
             default, both.
         client_ids: clients; the access token must have been issued to one of them. No session has a client.
+        authorization_details: what the user must have authorized in detail (RFC 9396), a list of objects with a `type`:
+            `[{"type": "payment", "actions": ["initiate"]}]`. What was granted must say at least the same; otherwise the
+            user signs in again, and is asked for it.
 
     Raises:
         SettingsError: the rule is invalid; it lists every problem with its fix.
@@ -67,6 +72,7 @@ class Rule:
     credentials: Sequence[str] | None = None
     machines: bool | None = None
     client_ids: Sequence[str] | None = None
+    authorization_details: Sequence[Mapping[str, Any]] | None = None
     pattern: Pattern = field(init=False)
     requirements: Requirements = field(init=False)
     authentication: AuthenticationRequest = field(init=False)
@@ -83,7 +89,11 @@ class Rule:
                 self._values_of(*REQUIREMENTS),
                 lambda values: read_requirements(**values),
             ),
-            ("authentication", self._values_of("acr_values", "max_age"), lambda values: read_authentication(**values)),
+            (
+                "authentication",
+                self._values_of("acr_values", "max_age", "authorization_details"),
+                lambda values: read_authentication(**values),
+            ),
             ("login", self.login, _read_switch),
             ("app_check", self.check, lambda check: None if check is None else read_check(check)),
             ("allowed", self.origins, _read_origins),
@@ -102,8 +112,7 @@ class Rule:
         if problems:
             raise SettingsError([f"Rule({self.path!r}): {problem}" for problem in problems])
         if self.requirements.providers:
-            acr_values, max_age = self.authentication.acr_values, self.authentication.max_age
-            authentication = AuthenticationRequest(acr_values, max_age, providers=self.requirements.providers)
+            authentication = msgspec.structs.replace(self.authentication, providers=self.requirements.providers)
             object.__setattr__(self, "authentication", authentication)
 
     def __repr__(self) -> str:

@@ -27,6 +27,7 @@ RESERVED = frozenset(
         "request",
         "request_uri",
         "dpop_jkt",
+        "authorization_details",
         "client_secret",
     }
 )

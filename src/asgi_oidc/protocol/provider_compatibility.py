@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from asgi_oidc.errors import AnswerRejected
+from asgi_oidc.protocol.authorization_details import Required, types_of
 from asgi_oidc.protocol.client_auth import choose_algorithm, choose_method
 from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.dpop.make_proof import ALGORITHM
@@ -29,6 +30,7 @@ class LoginPlan:
         uses_pkce: as in `authorization_parameters`.
         par: when the request is pushed: `auto`, `always` or `never`.
         dpop: the setting.
+        authorization_details: what a login asks the user to authorize.
     """
 
     client: Client
@@ -37,6 +39,7 @@ class LoginPlan:
     uses_pkce: bool = True
     par: str = "auto"
     dpop: str = "never"
+    authorization_details: Required = ()
 
     def is_pushed(self, metadata: ProviderMetadata) -> bool:
         """Return whether the authorization request is pushed to the provider first (RFC 9126)."""
@@ -66,6 +69,7 @@ def find_incompatibilities(metadata: ProviderMetadata, plan: LoginPlan) -> list[
         _response_mode(metadata, plan.response_mode),
         _algorithms(metadata, plan.algorithms),
         _dpop(metadata, plan.dpop),
+        _authorization_details(metadata, plan.authorization_details),
     ]
     return [obstacle for obstacle in obstacles if obstacle is not None]
 
@@ -140,6 +144,18 @@ def _dpop(metadata: ProviderMetadata, setting: str) -> Incompatibility | None:
         return None
     text = f"dpop_signing_alg_values_supported is {_listed(supported)}, but asgi-oidc signs proofs with {ALGORITHM}"
     return Incompatibility("dpop_unsupported", f"{text}: enable it at the provider, or set dpop (OIDC_DPOP) to never")
+
+
+def _authorization_details(metadata: ProviderMetadata, required: Required) -> Incompatibility | None:
+    supported = _texts(metadata.authorization_details_types_supported)
+    unknown = [name for name in types_of(required) if name not in supported] if supported else []
+    if not unknown:
+        return None
+    text = (
+        f"authorization_details_types_supported is {_listed(supported)}, but authorization_details have the type "
+        f"{_listed(unknown)}: correct it, or enable it at the provider"
+    )
+    return Incompatibility("authorization_details_unsupported", text)
 
 
 def _texts(value: object) -> list[str]:

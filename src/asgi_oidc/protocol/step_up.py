@@ -1,10 +1,14 @@
-"""Step-up: how strong and how recent a login must be, what to request for that, and whether it is met (RFC 9470)."""
+"""Step-up: how strong and how recent a login must be, what to request for that, and whether it is met (RFC 9470).
+
+What it must be granted in detail (RFC 9396) belongs to the same request.
+"""
 
 from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from asgi_oidc.errors import describe_value
+from asgi_oidc.protocol.authorization_details import Required, joined, read_required
 
 MAX_MAX_AGE = 366 * 86_400  # seconds
 MAX_ACR_VALUES_LENGTH = 512  # characters
@@ -23,6 +27,7 @@ class AuthenticationRequest(msgspec.Struct, frozen=True, array_like=True):
         prompt: what the provider should ask the user (OIDC Core §3.1.2.1).
         providers: names of the providers at which the user may sign in; empty for any.
         params: further parameters of the authorization request, by name; each at most once.
+        authorization_details: what the user has to authorize.
     """
 
     acr_values: tuple[str, ...] = ()
@@ -30,6 +35,7 @@ class AuthenticationRequest(msgspec.Struct, frozen=True, array_like=True):
     prompt: str | None = None
     providers: tuple[str, ...] = ()
     params: tuple[tuple[str, str], ...] = ()
+    authorization_details: Required = ()
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -42,6 +48,12 @@ class AuthenticationRequest(msgspec.Struct, frozen=True, array_like=True):
         if self.prompt is not None:
             parameters["prompt"] = self.prompt
         return parameters
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the requirements."""
+        details = ["authorization_details"] if self.authorization_details else []
+        return [*self.parameters, *details]
 
     @property
     def problem_members(self) -> dict[str, object]:
@@ -57,7 +69,9 @@ class AuthenticationRequest(msgspec.Struct, frozen=True, array_like=True):
 ANY_LOGIN = AuthenticationRequest()
 
 
-def read_authentication(acr_values: object, max_age: object) -> AuthenticationRequest:
+def read_authentication(
+    acr_values: object, max_age: object, authorization_details: object = None
+) -> AuthenticationRequest:
     """Check and read what a rule or an app requires; None means no requirement.
 
     Raises:
@@ -76,7 +90,13 @@ def read_authentication(acr_values: object, max_age: object) -> AuthenticationRe
         raise ValueError(
             f"max_age: must be a whole number of seconds from 0 to {MAX_MAX_AGE}, got {describe_value(max_age)}"
         )
-    return AuthenticationRequest(tuple(values), max_age)
+    if authorization_details is not None and not authorization_details:
+        raise ValueError("authorization_details: must not be empty: leave it out, or list at least one object")
+    try:
+        details = read_required(authorization_details)
+    except ValueError as exc:
+        raise ValueError(f"authorization_details: {exc}") from None
+    return AuthenticationRequest(tuple(values), max_age, authorization_details=details)
 
 
 def combined_request(requests: Iterable[AuthenticationRequest]) -> AuthenticationRequest | None:
@@ -87,7 +107,10 @@ def combined_request(requests: Iterable[AuthenticationRequest]) -> Authenticatio
     if acr_values is None or providers is None:
         return None
     ages = [authentication.max_age for authentication in requests if authentication.max_age is not None]
-    return AuthenticationRequest(acr_values, min(ages, default=None), providers=providers)
+    details = joined(*(authentication.authorization_details for authentication in requests))
+    return AuthenticationRequest(
+        acr_values, min(ages, default=None), providers=providers, authorization_details=details
+    )
 
 
 def strongest_of_both(sealed: AuthenticationRequest, asked: AuthenticationRequest) -> AuthenticationRequest | None:
@@ -101,7 +124,7 @@ def strongest_of_both(sealed: AuthenticationRequest, asked: AuthenticationReques
         return None
     params = tuple({**dict(asked.params), **dict(sealed.params)}.items())
     prompt = joined_prompt(sealed.prompt or "", asked.prompt or "") or None
-    return AuthenticationRequest(both.acr_values, both.max_age, prompt, both.providers, params)
+    return msgspec.structs.replace(both, prompt=prompt, params=params)
 
 
 def joined_prompt(*prompts: str) -> str:

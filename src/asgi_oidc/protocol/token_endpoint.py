@@ -6,7 +6,10 @@ Source: RFC 6749 §4.1.3, §5.1, §6; OIDC Core §3.1.3.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
 from asgi_oidc.errors import AnswerRejected, ProviderRefused
+from asgi_oidc.protocol.authorization_details import read_granted
 from asgi_oidc.protocol.client_auth import authenticated_call
 from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.messages import Answer, Call, read_json_answer
@@ -34,6 +37,7 @@ class TokenAnswer:
         access_token: None if the provider issued none, and that is allowed.
         expires_in: seconds until the access token expires; None if the provider does not say.
         scope: the granted scopes; None if they are those requested.
+        authorization_details: JSON list: what was granted in detail; None if the answer does not say.
     """
 
     access_token: str | None = field(repr=False)
@@ -41,6 +45,7 @@ class TokenAnswer:
     refresh_token: str | None = field(default=None, repr=False)
     expires_in: int | None = None
     scope: str | None = None
+    authorization_details: msgspec.Raw | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,7 @@ class RefreshAnswer:
     refresh_token: str | None = field(default=None, repr=False)
     expires_in: int | None = None
     scope: str | None = None
+    authorization_details: msgspec.Raw | None = None
 
 
 class UnusableTokens(AnswerRejected):
@@ -125,6 +131,7 @@ def read_token_answer(answer: Answer, *, requires_access_token: bool = True, tok
         refresh_token=_refresh_token(members),
         expires_in=_lifetime(members.get("expires_in")) if has_access_token else None,
         scope=_scope(members),
+        authorization_details=read_granted(members),
     )
 
 
@@ -146,6 +153,7 @@ def read_refresh_answer(answer: Answer, *, token_type: str = BEARER) -> RefreshA
             refresh_token=_refresh_token(members),
             expires_in=_lifetime(members.get("expires_in")),
             scope=_scope(members),
+            authorization_details=read_granted(members),
         )
     except AnswerRejected as error:
         raise _unusable(error, members) from error
@@ -166,6 +174,7 @@ def read_oauth2_token_answer(answer: Answer) -> TokenAnswer:
         refresh_token=_refresh_token(members),
         expires_in=_lifetime(members.get("expires_in")),
         scope=_scope_with_spaces(members),
+        authorization_details=read_granted(members),
     )
 
 
@@ -183,6 +192,7 @@ def read_oauth2_refresh_answer(answer: Answer) -> RefreshAnswer:
             refresh_token=_refresh_token(members),
             expires_in=_lifetime(members.get("expires_in")),
             scope=_scope_with_spaces(members),
+            authorization_details=read_granted(members),
         )
     except AnswerRejected as error:
         raise _unusable(error, members) from error

@@ -1,17 +1,22 @@
 """Makes the URL of an authorization request, for which the request is pushed to the provider first if need be."""
 
+from collections.abc import Sequence
+
 import anyio
 
 from asgi_oidc.errors import ProviderUnavailable
-from asgi_oidc.protocol.authorization_endpoint import Params, authorization_url
+from asgi_oidc.protocol.authorization_details import parameter_of
+from asgi_oidc.protocol.authorization_endpoint import Params, account_prompt, authorization_url
 from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.dpop.make_proof import DPoPKey
 from asgi_oidc.protocol.messages import Call
 from asgi_oidc.protocol.metadata import ProviderMetadata
 from asgi_oidc.protocol.provider_compatibility import LoginPlan
 from asgi_oidc.protocol.pushed_authorization import par_call, read_par_answer
+from asgi_oidc.protocol.step_up import ANOTHER_ACCOUNT, AuthenticationRequest, joined_prompt
 from asgi_oidc.provider.call_limit import CallLimit
 from asgi_oidc.provider.client_calls import ClientCalls
+from asgi_oidc.provider.provider_settings import ProviderSettings
 
 # Anyone can start logins, each of which costs a call. So pushed requests have a limit of their own, below that of all
 # calls to a provider: a flood of them leaves room for the logins in progress and for refreshes.
@@ -62,3 +67,19 @@ class AuthorizationRequests:
         except TimeoutError as exc:
             detail = f"no slot for a call, or no answer, within {DEADLINE:g} s"
             raise ProviderUnavailable("par_timeout", detail) from exc
+
+
+def extra_parameters(
+    settings: ProviderSettings, authentication: AuthenticationRequest, metadata: ProviderMetadata
+) -> dict[str, str | Sequence[str]]:
+    """Return the parameters of an authorization request that come from the settings, and from what a login requires."""
+    always = settings.authorization_params
+    parameters = {**always, **dict(authentication.params), **authentication.parameters}
+    if authentication.prompt is not None:
+        asked = [
+            account_prompt(metadata) if word == ANOTHER_ACCOUNT else word for word in authentication.prompt.split()
+        ]
+        parameters["prompt"] = joined_prompt(str(always.get("prompt", "")), *asked)
+    if authentication.authorization_details:  # those of the settings included
+        parameters["authorization_details"] = parameter_of(authentication.authorization_details)
+    return parameters

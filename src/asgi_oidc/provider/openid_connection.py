@@ -1,13 +1,14 @@
 """An OpenID provider: its metadata, tokens, userinfo and revocation, and the checks of its tokens."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import replace
 
 from asgi_oidc.errors import ProviderError, ProviderUnsupported
 from asgi_oidc.health import HealthCheck
+from asgi_oidc.protocol.authorization_details import Required
 from asgi_oidc.protocol.authorization_endpoint import (
     AuthorizationResponse,
     Proofs,
-    account_prompt,
     authorization_parameters,
     check_response_issuer,
 )
@@ -22,7 +23,7 @@ from asgi_oidc.protocol.logout_token import Logout
 from asgi_oidc.protocol.messages import Call
 from asgi_oidc.protocol.metadata import ProviderMetadata
 from asgi_oidc.protocol.provider_compatibility import find_incompatibilities, supports_dpop
-from asgi_oidc.protocol.step_up import ANOTHER_ACCOUNT, AuthenticationRequest, joined_prompt
+from asgi_oidc.protocol.step_up import AuthenticationRequest
 from asgi_oidc.protocol.token_endpoint import (
     BEARER,
     DPOP,
@@ -35,7 +36,7 @@ from asgi_oidc.protocol.token_endpoint import (
 )
 from asgi_oidc.protocol.token_exchange import ExchangeTarget, exchange_call
 from asgi_oidc.protocol.token_revocation import check_revocation_answer, revocation_call
-from asgi_oidc.provider.authorization_requests import AuthorizationRequests
+from asgi_oidc.provider.authorization_requests import AuthorizationRequests, extra_parameters
 from asgi_oidc.provider.client_calls import ClientCalls
 from asgi_oidc.provider.connection import (
     FirstTokens,
@@ -140,20 +141,20 @@ class OpenIDConnection(ProviderConnection):
             ProviderUnsupported: no login can succeed; the detail says why.
             ProviderError: as in `metadata`, and as in `AuthorizationRequests`.
         """
-        metadata, settings = await self._metadata_for_login(), self.settings
+        metadata, settings = await self._metadata_for_login(authentication.authorization_details), self.settings
         parameters = authorization_parameters(
             settings.client,
             proofs,
             redirect_uri=redirect_uri,
             scope=settings.scope,
-            extra=_parameters(settings, authentication, metadata),
+            extra=extra_parameters(settings, authentication, metadata),
             uses_pkce=not self._exceptions.allow_missing_pkce,
         )
         return await self._requests.url(metadata, settings.login_plan, parameters, dpop_key=proofs.dpop_key)
 
-    async def _metadata_for_login(self) -> ProviderMetadata:
+    async def _metadata_for_login(self, details: Required) -> ProviderMetadata:
         metadata, settings = await self.metadata(), self.settings
-        obstacles = find_incompatibilities(metadata, settings.login_plan)
+        obstacles = find_incompatibilities(metadata, replace(settings.login_plan, authorization_details=details))
         if obstacles:
             texts = "; ".join(obstacle.text for obstacle in obstacles)
             raise ProviderUnsupported(obstacles[0].code, f"metadata of {settings.issuer}: {texts}")
@@ -329,16 +330,3 @@ class OpenIDConnection(ProviderConnection):
 
 def _type_for(dpop_key: DPoPKey | None) -> str:
     return BEARER if dpop_key is None else DPOP
-
-
-def _parameters(
-    settings: ProviderSettings, authentication: AuthenticationRequest, metadata: ProviderMetadata
-) -> dict[str, str | Sequence[str]]:
-    always = settings.authorization_params
-    parameters = {**always, **dict(authentication.params), **authentication.parameters}
-    if authentication.prompt is not None:
-        asked = [
-            account_prompt(metadata) if word == ANOTHER_ACCOUNT else word for word in authentication.prompt.split()
-        ]
-        parameters["prompt"] = joined_prompt(str(always.get("prompt", "")), *asked)
-    return parameters

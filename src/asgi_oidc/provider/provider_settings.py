@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from asgi_oidc.protocol.authorization_details import Required, joined
 from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.entra import EntraRules
 from asgi_oidc.protocol.issuer_template import PLACEHOLDER, Issuer
@@ -68,7 +69,7 @@ class ProviderSettings:
     par: str = "auto"
     request_object: bool = False
     dpop: str = "never"
-    authorization_details: Sequence[Mapping[str, object]] = field(default=(), repr=False)
+    authorization_details: Required = field(default=(), repr=False)
     profile: str | None = None
 
     @property
@@ -153,6 +154,7 @@ class ProviderSettings:
             uses_pkce=not self.exceptions.allow_missing_pkce,
             par="always" if self.profile is not None else self.par,  # FAPI 2.0 Security Profile §5.3.2.2
             dpop=self.dpop,
+            authorization_details=self.authorization_details,
         )
 
     def strengthen(self, authentication: AuthenticationRequest) -> AuthenticationRequest:
@@ -173,6 +175,7 @@ class ProviderSettings:
             min(ages, default=None),
             authentication.prompt,
             params=authentication.params,
+            authorization_details=joined(self.authorization_details, authentication.authorization_details),
         )
 
     def is_silent(self, authentication: AuthenticationRequest) -> bool:

@@ -7,6 +7,7 @@ import msgspec
 
 from asgi_oidc.errors import OIDCError
 from asgi_oidc.principal import read_claims
+from asgi_oidc.protocol.authorization_details import NOTHING
 from asgi_oidc.protocol.user_api import is_openid
 
 FORMAT = 3  # changes with the fields; a value of another format is not a session
@@ -38,6 +39,7 @@ class Login(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
         endpoints_digest: as in `ProviderSettings`.
         dpop_key: the private key to which all tokens of the session are bound, as `read_dpop_key` reads it; empty if
             they are bearer tokens.
+        requested_details: digests of the `authorization_details` that the login has asked for, granted or not.
     """
 
     format: int = FORMAT
@@ -53,6 +55,7 @@ class Login(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     provider: str = ""
     endpoints_digest: str = ""
     dpop_key: str = ""
+    requested_details: list[str] = []
 
     @property
     def user_id(self) -> UserId:
@@ -89,6 +92,7 @@ class Tokens(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
             newer one without any claim about the user; None if `id_token` itself contains them.
         from_access_token: names of the claims whose current values come from the access token.
         confirmed_at: when the provider last confirmed the session after the login, by a refresh for example.
+        authorization_details: JSON list: what was granted in detail (RFC 9396).
     """
 
     generation: int = 0
@@ -105,6 +109,7 @@ class Tokens(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     id_token_claim_names: list[str] | None = None
     from_access_token: list[str] = []
     confirmed_at: int = 0
+    authorization_details: msgspec.Raw = NOTHING
 
     @property
     def claims(self) -> dict[str, Any]:

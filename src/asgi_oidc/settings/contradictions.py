@@ -114,9 +114,9 @@ def _step_up_problems(rules: Sequence[Rule], providers: Mapping[str, ProviderSet
     problems = []
     for rule in rules:
         names = [name for name in rule.requirements.providers or providers if name in providers]
-        if rule.authentication.parameters and names and not any(providers[name].can_step_up for name in names):
+        if rule.authentication.names and names and not any(providers[name].can_step_up for name in names):
             problems.append(
-                f"rules: {rule!r} needs {' and '.join(rule.authentication.parameters)}, but {', '.join(names)} cannot "
+                f"rules: {rule!r} needs {' and '.join(rule.authentication.names)}, but {', '.join(names)} cannot "
                 "report it without OpenID Connect: use an OpenID provider for this page"
             )
     return problems

@@ -67,6 +67,7 @@ def _incompatibilities(values: Mapping[str, Any], metadata: ProviderMetadata) ->
         response_mode=values.get("authorization_params", {}).get("response_mode"),
         algorithms=ALGORITHMS if values.get("algorithms", ()) is None and not values.get("allow_hs256") else None,
         uses_pkce=not values.get("allow_missing_pkce"),
+        authorization_details=values.get("authorization_details", ()),
         par="always" if values.get("profile") else values.get("par", "auto"),
         dpop=values.get("dpop", "never"),
     )

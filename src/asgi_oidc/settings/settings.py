@@ -7,7 +7,7 @@ from typing import Any, Self
 from asgi_oidc import events
 from asgi_oidc.audit.listener import OnEvent
 from asgi_oidc.errors import OIDCError, SettingsError
-from asgi_oidc.login.login_parameters import read_login_params
+from asgi_oidc.login.login_parameters import ReadAuthentication, read_login_params
 from asgi_oidc.login.provider_choice import ChooseProvider
 from asgi_oidc.pages.languages import read_texts_setting
 from asgi_oidc.pages.page import RenderPages
@@ -91,7 +91,7 @@ class Settings:
     request_object: bool
     dpop: str
     decryption_key: tuple[str | Mapping[str, Any], ...] | None = field(repr=False)
-    authorization_details: tuple[Mapping[str, Any], ...] = field(repr=False)
+    authorization_details: tuple[str, ...] = field(repr=False)
     profile: str | None
     providers: Mapping[str, ProviderSettings] | ProviderSource | None = field(repr=False)
     choose_provider: ChooseProvider | None
@@ -169,15 +169,15 @@ class Settings:
         """Which claims are stored, and under which names."""
         return ALL_CLAIMS if self.claims is None else self.claims
 
-    def authentication_reader(self) -> Callable[[object, object], AuthenticationRequest]:
-        """Return what checks and reads the `acr_values` and `max_age` that the app requires of a login.
+    def authentication_reader(self) -> ReadAuthentication:
+        """Return what checks and reads what the app requires of a login.
 
         None means no requirement. The function raises ValueError if no login can meet them.
         """
         always = acr_values_of_all(self.fixed_providers)
 
-        def read(acr_values: object, max_age: object) -> AuthenticationRequest:
-            authentication = read_authentication(acr_values, max_age)
+        def read(acr_values: object, max_age: object, authorization_details: object = None) -> AuthenticationRequest:
+            authentication = read_authentication(acr_values, max_age, authorization_details)
             if lacks_acr(authentication, always):
                 raise ValueError(f"acr_values: {list(authentication.acr_values)} {NONE_OF_ALWAYS}")
             return authentication

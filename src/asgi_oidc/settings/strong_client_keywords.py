@@ -91,6 +91,9 @@ class StrongClientKeywords(TypedDict, total=False):
     authorization_details: Sequence[Mapping[str, Any]]
     """What the app asks the user to authorize at every login (RFC 9396), a list of objects with a `type`.
 
+    `Rule(authorization_details=...)` asks for more where it is needed, and `login_url(authorization_details=...)` for
+    one login. What was granted is in `scope["oidc"].authorization_details`.
+
     Default: `()`. Variable: `OIDC_AUTHORIZATION_DETAILS`. Since 0.2.
     """
 

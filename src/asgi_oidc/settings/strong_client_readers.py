@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from asgi_oidc.errors import describe_value
+from asgi_oidc.protocol.authorization_details import read_required
 from asgi_oidc.protocol.jose_signing import SECRET_BYTES, SIGNING_ALGORITHMS, SigningKey, read_signing_key
 from asgi_oidc.settings.certificate_checks import read_pem
 from asgi_oidc.settings.value_checks import read_one_of, read_switch, read_text
@@ -25,16 +26,6 @@ def read_keys(value: object) -> tuple[str | Mapping[str, Any], ...]:
         if not isinstance(key, str | Mapping) or not key:
             raise ValueError(f"must be a private key as PEM or as JWK, or a list of them, got {describe_value(key)}")
     return tuple(listed)
-
-
-def read_details(value: object) -> tuple[Mapping[str, Any], ...]:
-    """Read what a login asks the user to authorize."""
-    if not isinstance(value, Sequence) or isinstance(value, str):
-        raise ValueError(f'must be a list of objects such as {{"type": "payment"}}, got {describe_value(value)}')
-    for detail in value:
-        if not isinstance(detail, Mapping) or not isinstance(detail.get("type"), str):
-            raise ValueError(f'must be a list of objects such as {{"type": "payment"}}, got {describe_value(detail)}')
-    return tuple(value)
 
 
 def _read_assertion_alg(value: object) -> str:
@@ -64,6 +55,6 @@ STRONG_CLIENT_READERS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
     "request_object": (False, read_switch),
     "dpop": ("never", _read_dpop),
     "decryption_key": (None, read_keys),
-    "authorization_details": ((), read_details),
+    "authorization_details": ((), read_required),
     "profile": (None, _read_profile),
 }

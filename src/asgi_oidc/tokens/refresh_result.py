@@ -74,6 +74,9 @@ def refreshed(
         access_expires_at=None if answer.expires_in is None else now + answer.expires_in,
         refresh_due_at=None if answer.expires_in is None else refresh_due_at(now, answer.expires_in),
         scopes=old.scopes if answer.scope is None else answer.scope.split(),
+        authorization_details=old.authorization_details
+        if answer.authorization_details is None
+        else answer.authorization_details,
         retry_at=0,
         ends_at=earliest(old.ends_at, id_token_claims.get("session_expiry")),
         confirmed_at=now,
@@ -172,11 +175,13 @@ def with_refresh_token(session: Session, refresh_token: str | None) -> Tokens:
 
 
 def rights_may_differ(new: Tokens, old: Tokens) -> bool:
-    """Return whether claims, scopes or the end of the session have changed.
+    """Return whether claims, scopes, authorization details or the end of the session have changed.
 
     Any change counts: only the app knows whether it grants rights or takes them away.
     """
     if set(new.scopes) != set(old.scopes) or new.ends_at != old.ends_at:
+        return True
+    if bytes(new.authorization_details) != bytes(old.authorization_details):
         return True
     return new.written_claims != old.written_claims and claims_differ(new.claims, old.claims)
 

@@ -132,6 +132,12 @@ PROVIDERS: dict[str, tuple[SetUp, str]] = {
         lambda: guarded(published(grant_types_supported=["implicit"])),
         "grant_type_unsupported",
     ),
+    "a type of authorization_details is not offered": (
+        lambda: guarded(
+            published(authorization_details_types_supported=["payment"]), authorization_details=[{"type": "account"}]
+        ),
+        "authorization_details_unsupported",
+    ),
     "no form_post": (
         lambda: guarded(
             published(response_modes_supported=["query"]), authorization_params={"response_mode": "form_post"}

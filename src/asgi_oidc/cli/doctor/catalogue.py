@@ -100,6 +100,7 @@ KINDS: Mapping[str, Kind] = {
         pkce_s256_unsupported=("error", "the provider does not support PKCE with S256"),
         response_mode_unsupported=("error", "the provider does not support the `response_mode`"),
         dpop_unsupported=("error", "`dpop` is `always`, but the provider accepts no proofs signed with ES256"),
+        authorization_details_unsupported=("error", "the provider does not list a type of `authorization_details`"),
         scope_unsupported=("warning", "a standard scope is requested that the provider does not list"),
         logout_is_local=("info", "the provider has no sign-out URL"),
         providers_looked_up=("info", "providers are looked up when needed, so none was checked"),

@@ -158,6 +158,12 @@ ANSWERS = [
         "Report it to the provider's operators.",
     ),
     Code(
+        "authorization_details_malformed",
+        "The `authorization_details` of the token answer are not a list of objects with a `type`, or too long "
+        "(RFC 9396).",
+        "Report it to the provider's operators.",
+    ),
+    Code(
         "token_error",
         "The provider reported an error with status 200.",
         "The log line has the error and its description.",
@@ -252,6 +258,11 @@ REQUIREMENTS = [
         "`dpop` is `always`, but the provider accepts no DPoP proofs that are signed with ES256.",
         "Enable ES256 at the provider, or set `dpop` to `never`. If the metadata is wrong, correct "
         "`dpop_signing_alg_values_supported` in `metadata`.",
+    ),
+    Code(
+        "authorization_details_unsupported",
+        "The provider does not list the type of an object in `authorization_details` (RFC 9396).",
+        "Correct the type in the setting or the rule, or enable it at the provider.",
     ),
     Code(
         "step_up_unsupported",
