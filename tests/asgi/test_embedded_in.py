@@ -71,6 +71,14 @@ async def test_the_frame_finishes_what_its_window_has_begun():
     assert (page.status_code, page.json()["sub"], page.headers["content-security-policy"]) == (200, "alice", ANCESTORS)
 
 
+@pytest.mark.parametrize("mode", ["form_post", "jwt", "form_post.jwt"])
+async def test_a_response_that_a_window_cannot_hand_over_starts_no_login_in_a_frame(mode):
+    """The window reads at the end of `state` that a frame waits: not in a form from another site, nor in a JWT."""
+    page = await in_frame(embedded(authorization_params={"response_mode": mode}).browser(), "/page")
+
+    assert (page.status_code, page.set_cookies) == (400, [])
+
+
 async def test_a_window_finishes_nothing_itself():
     """Not even in a browser that keeps one set of cookies for all: the frame waits for the response."""
     site = embedded()

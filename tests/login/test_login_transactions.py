@@ -326,6 +326,18 @@ def test_a_login_has_ten_minutes(age, lives):
     assert is_live(login("one"), now=NOW + age) is lives
 
 
+def test_the_logins_in_progress_at_a_provider_are_those_that_may_still_be_completed():
+    """Not those of another provider, nor an expired one that the browser has kept, nor what cannot be read."""
+    window = Window()
+    for each in (login("a"), login("b", provider="other"), login("c", created_at=NOW - LOGIN_LIFETIME)):
+        window.take(IN_PROGRESS.write(each, {}, now=each.created_at))
+    cookies = {**window.cookies, f"{IN_PROGRESS.names(window.cookies)[0]}x": "unreadable"}
+
+    found = IN_PROGRESS.in_progress(cookies, provider="", now=NOW)
+
+    assert [each.state for each in found] == ["a"]
+
+
 @pytest.mark.parametrize(
     ("in_progress", "circles"),
     [

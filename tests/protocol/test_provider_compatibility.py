@@ -41,6 +41,12 @@ OBSTACLES: list[tuple[str, dict[str, Any], LoginPlan]] = [
     ("response_mode_unsupported", {"response_modes_supported": ["form_post"]}, LoginPlan(PUBLIC, "query")),
     ("algorithms_unsupported", {"id_token_signing_alg_values_supported": ["HS256"]}, LoginPlan(PUBLIC, None, OURS)),
     ("dpop_unsupported", {"dpop_signing_alg_values_supported": ["RS256"]}, LoginPlan(PUBLIC, dpop="always")),
+    ("response_mode_unsupported", {"response_modes_supported": ["query"]}, LoginPlan(PUBLIC, "form_post.jwt")),
+    (
+        "algorithms_unsupported",
+        {"authorization_signing_alg_values_supported": ["HS256", "none"]},
+        LoginPlan(PUBLIC, "jwt", OURS),
+    ),
 ]
 
 
@@ -72,6 +78,7 @@ def test_metadata_of_the_wrong_type_makes_nothing_impossible(odd):
         "require_signed_request_object",
         "response_types_supported",
         "response_modes_supported",
+        "authorization_signing_alg_values_supported",
         "grant_types_supported",
         "code_challenge_methods_supported",
     )
@@ -94,6 +101,8 @@ def test_metadata_of_the_wrong_type_makes_nothing_impossible(odd):
         (LoginPlan(PUBLIC), {"response_types_supported": ["id_token", "code"]}),
         (LoginPlan(PUBLIC), {"code_challenge_methods_supported": ["plain", "S256"]}),
         (LoginPlan(PUBLIC, "form_post"), {"response_modes_supported": ["query", "form_post"]}),
+        (LoginPlan(PUBLIC, "jwt", OURS), {"authorization_signing_alg_values_supported": ["RS512", "RS256"]}),
+        (LoginPlan(PUBLIC, None, OURS), {"authorization_signing_alg_values_supported": ["HS256"]}),  # no JWT asked for
         (LoginPlan(PUBLIC), {"response_modes_supported": ["form_post"]}),  # not asked for: the provider chooses
         (LoginPlan(PUBLIC, None, OURS), {"id_token_signing_alg_values_supported": ["HS256", "ES256"]}),
         (LoginPlan(PUBLIC, None, None), {"id_token_signing_alg_values_supported": ["HS256"]}),  # named by the developer

@@ -118,6 +118,7 @@ WRONG = [
     ("scope", 7, "must be a list"),
     ("authorization_params", {"max_age": 60}, "max_age: not supported without OpenID Connect"),
     ("authorization_params", {"acr_values": "mfa"}, "acr_values: not supported without OpenID Connect"),
+    ("authorization_params", {"response_mode": "jwt"}, "response_mode must be query or form_post: without OpenID"),
     ("authorization_params", {"state": "x"}, "state: set by asgi-oidc"),
     ("authorization_params", {"code_challenge": "x"}, "code_challenge: set by asgi-oidc"),
     ("another_account_params", {"max_age": 0}, "max_age: not supported without OpenID Connect"),

@@ -13,6 +13,7 @@ from asgi_oidc.endpoints.frontchannel_logout import FrontchannelLogoutEndpoint
 from asgi_oidc.endpoints.login import LoginEndpoint
 from asgi_oidc.endpoints.logout import LogoutEndpoint
 from asgi_oidc.endpoints.session import SessionEndpoint
+from asgi_oidc.login.authorization_responses import AuthorizationResponses
 from asgi_oidc.login.endpoint_urls import EndpointUrls
 from asgi_oidc.login.failed_login_tokens import FailedLoginTokens
 from asgi_oidc.login.finish_login import LoginFinisher
@@ -101,6 +102,7 @@ class EndpointMaker:
         settings, sessions, login = self.settings, self.sessions, self.login
         repository, revocations = sessions.repository, sessions.revocations
         return CallbackEndpoint(
+            responses=AuthorizationResponses(login.transactions, now=sessions.now),
             logins=self.provider.starter,
             sign_in=LoginFinisher(
                 repository,

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from asgi_oidc import events, telemetry
 from asgi_oidc.errors import LoginLoop, OIDCError, ProviderRefused, RequestRejected
+from asgi_oidc.login.authorization_responses import AuthorizationResponses
 from asgi_oidc.login.cookie_budget import CookieBudget
 from asgi_oidc.login.failed_login_tokens import FailedLoginTokens
 from asgi_oidc.login.finish_login import Claims, LoginFinisher, LoginStart
@@ -25,26 +26,20 @@ from asgi_oidc.login.silent_login import silent_result, with_result
 from asgi_oidc.login.start_login import LoginStarter
 from asgi_oidc.login.used_logins import UsedLogins
 from asgi_oidc.pages.failures import Failures
-from asgi_oidc.protocol.authorization_endpoint import (
-    AuthorizationResponse,
-    has_login_page_expired,
-    read_authorization_response,
-)
+from asgi_oidc.protocol.authorization_endpoint import AuthorizationResponse, has_login_page_expired
 from asgi_oidc.protocol.claim_mapping import ClaimMapping
 from asgi_oidc.protocol.claims import with_trusted_email
 from asgi_oidc.protocol.dpop.make_proof import read_dpop_key
-from asgi_oidc.protocol.oauth_error import make_oauth_error
 from asgi_oidc.protocol.step_up import AuthenticationRequest
 from asgi_oidc.protocol.token_endpoint import TokenAnswer
 from asgi_oidc.provider.connection import ProviderConnection, RequestedLogin
-from asgi_oidc.request_body import read_form_body
 from asgi_oidc.sessions.authentication import Authenticator
 from asgi_oidc.sessions.revocations import Revocations
 from asgi_oidc.sessions.session import UserId
 from asgi_oidc.single_flight import SingleFlight
 from asgi_oidc.telemetry import catalogue
 from asgi_oidc.web.asgi_types import Receive
-from asgi_oidc.web.request import Request, read_form
+from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import Response, redirect
 
 
@@ -62,6 +57,7 @@ class CallbackEndpoint:
 
     methods: ClassVar[tuple[str, ...]] = ("GET", "POST")
 
+    responses: AuthorizationResponses
     logins: LoginStarter
     sign_in: LoginFinisher
     claim_mapping: ClaimMapping
@@ -95,13 +91,15 @@ class CallbackEndpoint:
             raise RequestRejected(
                 "not_a_navigation", "a prefetch does not finish a login; open the URL as a page to finish it"
             )
-        answer = await _read_answer(request, receive)
+        answer = await self.responses.read(request, receive, provider)
         if self.window_callback is not None and _is_in_window(request, answer):
             return self.window_callback(request)
         transaction = self.transactions.find(answer.state or "", request.cookies)
         if transaction is not None and transaction.provider != provider.settings.label:
             # The defence against mix-up: each provider has a redirect URI of its own (RFC 9700 §4.4.2.2).
             raise RequestRejected("provider_mismatch", "this login was started at another provider")
+        if transaction is not None:  # a response of the wrong form does not use up the login
+            self.responses.check_form(answer, transaction)
         if transaction is None or not is_live(transaction, now=self.now()):
             return await self._response_without_login(request, answer, transaction, provider)
         telemetry.link_earlier(transaction.span_id)
@@ -109,7 +107,7 @@ class CallbackEndpoint:
             # Anyone can send requests here, so everything is checked before the store is touched. Until the login is
             # consumed, the user can finish it by reloading, should the provider or the store be down.
             await provider.prepare()
-            code = await self._check_authorization_response(request, answer, transaction, provider)
+            code = await self.responses.check(request, answer, transaction, provider)
             response: Response = await self.background.run_shielded(
                 lambda: self._finish_once(request, answer, code, transaction, provider)
             )
@@ -119,26 +117,6 @@ class CallbackEndpoint:
         except OIDCError as error:
             response = self._failure_response(request, error, transaction, provider)
         return response
-
-    async def _check_authorization_response(
-        self, request: Request, answer: AuthorizationResponse, transaction: Transaction, provider: ProviderConnection
-    ) -> str:
-        """Return the code of a valid response.
-
-        Raises:
-            ProviderRefused: the response is an error.
-            RequestRejected: the response is invalid.
-        """
-        # Errors are exempt: some providers send them by the wrong method, and users should still see what went wrong.
-        # For the same reason, `check_response` accepts an error without iss.
-        if answer.error is None and (request.method == "POST") != transaction.form_post:
-            raise RequestRejected("response_mode", "expected a POST for response_mode form_post, and a GET otherwise")
-        await provider.check_response(answer)
-        if answer.error is not None:
-            raise _provider_refused(answer, transaction)
-        if not answer.code:
-            raise RequestRejected("code_missing", "the response contains neither code nor error")
-        return answer.code
 
     async def _finish_once(
         self,
@@ -346,17 +324,3 @@ def _is_in_window(request: Request, answer: AuthorizationResponse) -> bool:
 
 def _requested(transaction: Transaction) -> RequestedLogin:
     return RequestedLogin(nonce=transaction.nonce, max_age=transaction.max_age, acr_values=transaction.acr_values)
-
-
-async def _read_answer(request: Request, receive: Receive) -> AuthorizationResponse:
-    if request.method == "POST":
-        return read_authorization_response(read_form(await read_form_body(request, receive)))
-    return read_authorization_response(request.parameters())
-
-
-def _provider_refused(answer: AuthorizationResponse, transaction: Transaction) -> ProviderRefused:
-    members = {"error": answer.error, "error_description": answer.error_description}
-    secrets = (transaction.state, transaction.nonce, transaction.code_verifier, answer.code or "")
-    error = make_oauth_error(members, secrets)
-    # The detail is logged: readers of the log should know that anyone can send such an error.
-    return ProviderRefused(error.error, f"{error} (sent by the browser, so it may be forged)")

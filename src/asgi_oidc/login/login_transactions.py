@@ -14,6 +14,7 @@ from asgi_oidc.web.cookies import CookieStyle, SameSite
 
 LOGIN_LIFETIME = 600  # seconds that a user has to sign in
 MAX_LOGINS = 8  # logins in progress in one browser; the oldest is deleted
+MAX_OPENED = 16  # cookies that are decrypted for one response without a readable `state`
 MAX_DELETED = 16  # cookies that one response deletes; the rest follows with the next logins
 MAX_BYTES = 2500  # of all login cookies in a Cookie header, including a new one
 MIN_BYTES = 600  # always available to a login that another site has started, even if others use all of the room
@@ -56,6 +57,7 @@ class Transaction(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
         is_from_elsewhere: whether another site has led the browser to the login; such logins are deleted first.
         provider: `ProviderSettings.label` of the provider at which the user signs in.
         is_silent: whether the provider was asked to show no page; then the app learns why it would have had to.
+        signed_response: whether the response was requested as a signed JWT (JARM); a plain one is then refused.
         span_id: of the span that has started the login, for traces; empty if nothing is traced.
         dpop_key: the private key to which the tokens will be bound, as `read_dpop_key` reads it; empty without DPoP.
         requested_details: digests of the `authorization_details` that the login asks for.
@@ -81,6 +83,7 @@ class Transaction(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     span_id: str = ""
     dpop_key: str = ""
     requested_details: list[str] = []
+    signed_response: bool = False
 
     def __repr__(self) -> str:
         return f"Transaction(created_at={self.created_at})"
@@ -154,6 +157,15 @@ class Transactions:
         if transaction is None or not compare_digest(transaction.state.encode(), state.encode("utf-8", "replace")):
             return None
         return transaction
+
+    def in_progress(self, cookies: Mapping[str, str], *, provider: str, now: int) -> list[Transaction]:
+        """Return the logins of this browser that may still be completed at a provider.
+
+        Args:
+            provider: its `ProviderSettings.label`.
+        """
+        logins = [self._open(name, cookies[name]) for name in self.names(cookies)[:MAX_OPENED]]
+        return [login for login in logins if login and login.provider == provider and is_live(login, now=now)]
 
     def has_cookie(self, state: str, cookies: Mapping[str, str]) -> bool:
         """Return whether the browser sent the cookie of this login, readable or not."""

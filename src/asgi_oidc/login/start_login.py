@@ -159,6 +159,7 @@ class LoginStarter:
             code_verifier=proofs.code_verifier,
             return_to=None if return_to is None else without_result(return_to),
             form_post=settings.form_post,
+            signed_response=settings.signed_response,
             max_age=authentication.max_age,
             acr_values=list(authentication.acr_values),
             created_at=now,
@@ -187,12 +188,15 @@ class LoginStarter:
         A silent login shows no page, so it stays in the frame.
 
         Raises:
-            RequestRejected: the provider sends its response with a form, which cannot be handed over to the frame.
+            RequestRejected: the provider sends its response with a form, which cannot be handed over to the frame, or
+                as a JWT, which the window cannot read: whether it belongs to a frame is in its `state`.
         """
         if self._window_page is None or not request.is_framed or is_silent:
             return None
         if settings.form_post:
             raise RequestRejected("not_a_navigation", "with form_post, a login cannot start in a frame")
+        if settings.signed_response:
+            raise RequestRejected("not_a_navigation", "with response_mode=jwt, a login cannot start in a frame")
         return self._window_page
 
     def silent_response(self, request: Request, return_to: str | None, *, result: str) -> Response:

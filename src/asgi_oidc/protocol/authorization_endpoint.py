@@ -55,11 +55,12 @@ class Proofs:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationResponse:
-    """What the provider sent back through the browser; none of it is trusted yet.
+    """What the provider sent back through the browser; none of it is trusted yet, unless it was signed.
 
     Attributes:
         error_description: anyone can put any text here, by a link to the callback.
         user: what Apple sends about the user at the first login; see `user_field`.
+        is_signed: whether it came as a JWT whose signature, issuer, audience and lifetime were checked (JARM).
     """
 
     state: str | None = field(repr=False)
@@ -68,6 +69,7 @@ class AuthorizationResponse:
     error: str | None = None
     error_description: str | None = None
     user: str | None = field(default=None, repr=False)
+    is_signed: bool = False
 
 
 def authorization_parameters(

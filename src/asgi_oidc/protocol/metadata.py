@@ -84,6 +84,7 @@ class ProviderMetadata(ServerMetadata, frozen=True, kw_only=True):
     code_challenge_methods_supported: object = None
     introspection_signing_alg_values_supported: object = None
     dpop_signing_alg_values_supported: object = None
+    authorization_signing_alg_values_supported: object = None
 
 
 MEMBERS = frozenset(ProviderMetadata.__struct_fields__)
@@ -177,6 +178,12 @@ def _read_aliases(members: Mapping[str, object]) -> dict[str, str]:
         if not isinstance(url, str):
             raise AnswerRejected("metadata_invalid", f"{ALIASES}.{name}: expected a URL, got {describe_value(url)}")
     return aliases
+
+
+def texts_of(member: object) -> list[str]:
+    """Return a member that should be a list of text; an empty list if it is anything else, or missing."""
+    is_list_of_texts = isinstance(member, list) and all(isinstance(item, str) for item in member)
+    return member if is_list_of_texts else []  # type: ignore[return-value]  # checked on the line above
 
 
 def _checked(name: str, url: str, *, issuer: str, back_channel: BackChannel, is_alias: bool) -> str:

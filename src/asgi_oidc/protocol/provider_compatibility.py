@@ -13,7 +13,8 @@ from asgi_oidc.protocol.authorization_details import Required, types_of
 from asgi_oidc.protocol.client_auth import choose_algorithm, choose_method
 from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.dpop.make_proof import ALGORITHM
-from asgi_oidc.protocol.metadata import ProviderMetadata
+from asgi_oidc.protocol.jarm import SIGNED_MODES
+from asgi_oidc.protocol.metadata import ProviderMetadata, texts_of
 
 MAX_LISTED = 10  # values of a metadata member, in an error text
 
@@ -67,7 +68,10 @@ def find_incompatibilities(metadata: ProviderMetadata, plan: LoginPlan) -> list[
         if plan.uses_pkce
         else None,
         _response_mode(metadata, plan.response_mode),
-        _algorithms(metadata, plan.algorithms),
+        _algorithms(metadata, "id_token_signing_alg_values_supported", plan.algorithms),
+        _algorithms(metadata, "authorization_signing_alg_values_supported", plan.algorithms)
+        if plan.response_mode in SIGNED_MODES
+        else None,
         _dpop(metadata, plan.dpop),
         _authorization_details(metadata, plan.authorization_details),
     ]
@@ -107,7 +111,7 @@ def _client_auth(metadata: ProviderMetadata, client: Client) -> Incompatibility 
 
 
 def _lacks(metadata: ProviderMetadata, member: str, value: str, code: str) -> Incompatibility | None:
-    supported = _texts(getattr(metadata, member))
+    supported = texts_of(getattr(metadata, member))
     if not supported or value in supported:
         return None
     return Incompatibility(
@@ -116,30 +120,30 @@ def _lacks(metadata: ProviderMetadata, member: str, value: str, code: str) -> In
 
 
 def _response_mode(metadata: ProviderMetadata, requested: str | None) -> Incompatibility | None:
-    supported = _texts(metadata.response_modes_supported)
+    supported = texts_of(metadata.response_modes_supported)
     if requested is None or not supported or requested in supported:
         return None
     text = f"response_modes_supported is {_listed(supported)}, but authorization_params has {requested}: leave it out"
     return Incompatibility("response_mode_unsupported", text)
 
 
-def _algorithms(metadata: ProviderMetadata, accepted: Collection[str] | None) -> Incompatibility | None:
-    supported = metadata.id_token_signing_alg_values_supported
+def _algorithms(metadata: ProviderMetadata, member: str, accepted: Collection[str] | None) -> Incompatibility | None:
+    supported = texts_of(getattr(metadata, member))
     if accepted is None or not supported or set(accepted) & set(supported):
         return None
     text = (
         f"the provider signs with {_listed(supported)}, but algorithms accepts {', '.join(accepted)}: change either one"
     )
-    return Incompatibility("algorithms_unsupported", f"id_token_signing_alg_values_supported: {text}")
+    return Incompatibility("algorithms_unsupported", f"{member}: {text}")
 
 
 def supports_dpop(metadata: ProviderMetadata) -> bool:
     """Whether the metadata says that the provider binds tokens by DPoP, and accepts our proofs (RFC 9449 §5.1)."""
-    return ALGORITHM in _texts(metadata.dpop_signing_alg_values_supported)
+    return ALGORITHM in texts_of(metadata.dpop_signing_alg_values_supported)
 
 
 def _dpop(metadata: ProviderMetadata, setting: str) -> Incompatibility | None:
-    supported = _texts(metadata.dpop_signing_alg_values_supported)
+    supported = texts_of(metadata.dpop_signing_alg_values_supported)
     if setting != "always" or not supported or ALGORITHM in supported:
         return None
     text = f"dpop_signing_alg_values_supported is {_listed(supported)}, but asgi-oidc signs proofs with {ALGORITHM}"
@@ -147,7 +151,7 @@ def _dpop(metadata: ProviderMetadata, setting: str) -> Incompatibility | None:
 
 
 def _authorization_details(metadata: ProviderMetadata, required: Required) -> Incompatibility | None:
-    supported = _texts(metadata.authorization_details_types_supported)
+    supported = texts_of(metadata.authorization_details_types_supported)
     unknown = [name for name in types_of(required) if name not in supported] if supported else []
     if not unknown:
         return None
@@ -156,11 +160,6 @@ def _authorization_details(metadata: ProviderMetadata, required: Required) -> In
         f"{_listed(unknown)}: correct it, or enable it at the provider"
     )
     return Incompatibility("authorization_details_unsupported", text)
-
-
-def _texts(value: object) -> list[str]:
-    is_list_of_texts = isinstance(value, list) and all(isinstance(item, str) for item in value)
-    return value if is_list_of_texts else []  # type: ignore[return-value]  # checked on the line above
 
 
 def _listed(values: Collection[str]) -> str:

@@ -135,6 +135,18 @@ class ProviderConnection(ABC):
         """
 
     @abstractmethod
+    async def verify_response(self, token: str, *, fetches_keys: bool = True) -> AuthorizationResponse:
+        """Check a signed authorization response, its issuer included, and read what is inside (JARM §2.4).
+
+        Args:
+            fetches_keys: False if only keys are used that are cached.
+
+        Raises:
+            TokenRejected: it fails a check, or this provider has no signed responses.
+            ProviderError: as in `prepare`, or the keys cannot be fetched.
+        """
+
+    @abstractmethod
     def issued(self, issuer: str, *, first: Claims, endpoints_digest: str) -> bool:
         """Return whether a login took place at this provider, for this client, and by a user who may sign in there.
 

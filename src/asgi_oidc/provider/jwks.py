@@ -96,12 +96,15 @@ class KeyCache:
         self._cached: KeySet | None = None
         self._outcomes = CallOutcomes()
 
-    async def verify(self, token: str, algorithms: Collection[str], *, budget: Budget | None = None) -> Verified:
+    async def verify(
+        self, token: str, algorithms: Collection[str], *, budget: Budget | None = None, fetches: bool = True
+    ) -> Verified:
         """Check a token's signature; if its key is unknown, fetch the keys once more.
 
         Args:
             budget: limits these fetches. Tokens that anyone can post have a budget of their own, so that forged ones
                 do not use up that of sign-ins.
+            fetches: False if the keys are not worth a fetch: only cached ones are used, and any other key is unknown.
 
         Raises:
             TokenRejected: the signature is not from this provider.
@@ -110,10 +113,12 @@ class KeyCache:
         if self.shared_secret is not None and names_shared_secret(token):
             return verify_with_secret(token, self.shared_secret, algorithms)
         header = read_header(token, algorithms)  # first, so that a malformed token costs no fetch
-        key_set = await self._usable_keys()
         verify = partial(
             verify_token, token, algorithms=algorithms, header=header, honours_key_issuer=self._honours_key_issuer
         )
+        if not fetches:
+            return verify(keys=() if self._cached is None else self._cached.keys)
+        key_set = await self._usable_keys()
         try:
             return verify(keys=key_set.keys)
         except KeyUnknown:

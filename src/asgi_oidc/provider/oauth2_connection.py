@@ -107,6 +107,14 @@ class OAuth2Connection(ProviderConnection):
         if self.settings.response_issuer is not None:
             check_response_issuer(response, self._metadata)
 
+    async def verify_response(self, token: str, *, fetches_keys: bool = True) -> AuthorizationResponse:
+        """Refuse it: there are no keys to verify it with.
+
+        Raises:
+            TokenRejected: always.
+        """
+        raise TokenRejected("response_mode", "a provider without OpenID Connect has no signed responses")
+
     def issued(self, issuer: str, *, first: Claims, endpoints_digest: str) -> bool:
         """Return whether a login took place at this provider, for this client."""
         is_ours = endpoints_digest == self._endpoints_digest and first.get("aud") == self.settings.client.client_id

@@ -166,6 +166,13 @@ class OpenIDConnection(ProviderConnection):
         template = issuers if isinstance(issuers, IssuerTemplate) else None
         check_response_issuer(response, await self.metadata(), template=template)
 
+    async def verify_response(self, token: str, *, fetches_keys: bool = True) -> AuthorizationResponse:
+        """Check a signed authorization response, its issuer included, and read what is inside (JARM §2.4).
+
+        Errors as in `identify`.
+        """
+        return await self._tokens.authorization_response(token, fetches_keys=fetches_keys)
+
     def issued(self, issuer: str, *, first: Claims, endpoints_digest: str) -> bool:
         """Return whether the ID Token of a login came from this provider, for this client, and from its organizations.
 

@@ -9,6 +9,7 @@ from asgi_oidc.protocol.authorization_details import Required, joined
 from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.entra import EntraRules
 from asgi_oidc.protocol.issuer_template import PLACEHOLDER, Issuer
+from asgi_oidc.protocol.jarm import SIGNED_MODES
 from asgi_oidc.protocol.provider_compatibility import LoginPlan
 from asgi_oidc.protocol.step_up import SILENT, AuthenticationRequest, joined_prompt
 from asgi_oidc.provider.http import HttpClient
@@ -137,7 +138,12 @@ class ProviderSettings:
     @property
     def form_post(self) -> bool:
         """Whether the browser brings the authorization response as a form."""
-        return self.response_mode == "form_post"
+        return self.response_mode in ("form_post", "form_post.jwt")
+
+    @property
+    def signed_response(self) -> bool:
+        """Whether the authorization response is requested as a signed JWT (JARM §2.3)."""
+        return self.response_mode in SIGNED_MODES
 
     @property
     def acr_values(self) -> tuple[str, ...]:

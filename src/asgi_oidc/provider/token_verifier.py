@@ -6,19 +6,21 @@ from dataclasses import dataclass, replace
 from asgi_oidc.errors import TokenRejected
 from asgi_oidc.health import HealthCheck
 from asgi_oidc.protocol.access_token import check_access_token, user_claims
+from asgi_oidc.protocol.authorization_endpoint import AuthorizationResponse
 from asgi_oidc.protocol.bearer_token import AccessToken, ExpectedToken, check_bearer_token
 from asgi_oidc.protocol.claims import Claims
 from asgi_oidc.protocol.hosted_domain import check_hosted_domain, check_hosted_domain_again
 from asgi_oidc.protocol.id_token import Expected, ExpectedAgain, check_id_token, check_id_token_again
 from asgi_oidc.protocol.introspected_token import check_jwt
 from asgi_oidc.protocol.introspection import check_signed_introspection
+from asgi_oidc.protocol.jarm import read_signed_response
 from asgi_oidc.protocol.jose import SharedSecret, Verified, read_shared_secret
 from asgi_oidc.protocol.logout_token import Logout, read_logout_token
 from asgi_oidc.protocol.messages import Answer
 from asgi_oidc.protocol.metadata import ProviderMetadata
-from asgi_oidc.protocol.signature_algorithms import EDDSA_NAMES, KEY_OF_ALGORITHM
 from asgi_oidc.protocol.token_endpoint import RefreshAnswer, TokenAnswer
 from asgi_oidc.protocol.userinfo import check_signed_userinfo, read_userinfo_answer, signed_userinfo
+from asgi_oidc.provider.accepted_algorithms import AcceptedAlgorithms
 from asgi_oidc.provider.call_budget import Budget
 from asgi_oidc.provider.connection import FirstTokens, RequestedLogin
 from asgi_oidc.provider.http import Http
@@ -43,15 +45,15 @@ class TokenVerifier:
     """Verifies the tokens of one provider, and checks their claims."""
 
     __slots__ = (
-        "_bearer_algorithms",
+        "_algorithms",
         "_bearer_budget",
         "_clock",
         "_exceptions",
         "_expectations",
-        "_id_token_algorithms",
         "_keys",
         "_logout_budget",
         "_metadata",
+        "_response_budget",
         "_settings",
     )
 
@@ -83,11 +85,10 @@ class TokenVerifier:
             provider=settings.name,
             issuer=settings.issuer,
         )
-        self._id_token_algorithms: set[str] = set()  # of valid ID Tokens so far; a subset of those we accept
+        self._algorithms = AcceptedAlgorithms(settings, metadata)
         self._logout_budget = Budget(burst=BURST, interval=COOL_DOWN)
-        # An access token is for many parties, so it is never signed with a secret of one of them (RFC 9068 §2.1).
-        self._bearer_algorithms = tuple(alg for alg in settings.algorithms if alg in KEY_OF_ALGORITHM)
         self._bearer_budget = Budget(burst=BURST, interval=COOL_DOWN)
+        self._response_budget = Budget(burst=BURST, interval=COOL_DOWN)
 
     async def fetch_keys_if_due(self) -> None:
         """Fetch the keys, and the metadata that says where they are, unless they are cached.
@@ -124,11 +125,34 @@ class TokenVerifier:
             requires_nonce=not self._exceptions.allow_missing_nonce,
             trusts_azp=self._exceptions.allow_azp_audiences,
         )
-        verified = await self._keys.verify(tokens.id_token, await self._algorithms())
+        verified = await self._keys.verify(tokens.id_token, await self._algorithms.of_id_tokens())
         check_id_token(verified, expected, now=int(self._clock()), leeway=self._expectations.leeway)
         check_hosted_domain(verified.claims, self._settings.hosted_domains)
-        self._remember_algorithm(verified)
+        self._algorithms.remember(verified)
         return self._checked(verified.claims)
+
+    async def authorization_response(self, token: str, *, fetches_keys: bool) -> AuthorizationResponse:
+        """Verify signature and claims of a signed authorization response. Errors as in `id_token_claims`.
+
+        Anyone with a login in progress can send such a response, so forged ones use up no fetches of ID Tokens.
+
+        Args:
+            fetches_keys: False if only keys are used that are cached.
+        """
+        verified = await self._keys.verify(
+            token,
+            await self._algorithms.of_authorization_responses(),
+            budget=self._response_budget,
+            fetches=fetches_keys,
+        )
+        return read_signed_response(
+            verified,
+            issuer=self._settings.issuers,
+            client_id=self._settings.client.client_id,
+            trusted_audiences=self._settings.trusted_audiences,
+            now=int(self._clock()),
+            leeway=self._expectations.leeway,
+        )
 
     async def refreshed_claims(self, answer: RefreshAnswer, first: FirstTokens) -> dict[str, object]:
         """Verify the ID Token of a refresh and return its claims, none if it has no ID Token (OIDC Core §12.2).
@@ -146,15 +170,15 @@ class TokenVerifier:
             trusted_audiences=self._settings.trusted_audiences,
             trusts_azp=self._exceptions.allow_azp_audiences,
         )
-        verified = await self._keys.verify(answer.id_token, await self._algorithms())
+        verified = await self._keys.verify(answer.id_token, await self._algorithms.of_id_tokens())
         check_id_token_again(verified, expected, now=int(self._clock()), leeway=self._expectations.leeway)
         check_hosted_domain_again(verified.claims, self._settings.hosted_domains)
-        self._remember_algorithm(verified)
+        self._algorithms.remember(verified)
         return self._checked(verified.claims)
 
     async def check_logout_token(self, token: str) -> Logout:
         """Verify signature and claims of a logout token; return what it signs out. Errors as in `id_token_claims`."""
-        verified = await self._keys.verify(token, await self._logout_algorithms(), budget=self._logout_budget)
+        verified = await self._keys.verify(token, await self._algorithms.of_logout_tokens(), budget=self._logout_budget)
         return read_logout_token(
             verified,
             issuer=self._settings.issuers,
@@ -170,7 +194,7 @@ class TokenVerifier:
 
         Anyone can send such a request, so forged tokens use up neither the fetches of sign-ins nor those of logouts.
         """
-        verified = await self._keys.verify(token, self._bearer_algorithms, budget=self._bearer_budget)
+        verified = await self._keys.verify(token, self._algorithms.of_access_tokens, budget=self._bearer_budget)
         accepted = check_bearer_token(
             verified,
             expected,
@@ -192,7 +216,7 @@ class TokenVerifier:
 
     async def verify_for_introspection(self, token: str, expected: ExpectedToken) -> Verified:
         """Verify a JWT about which the provider is asked next. Errors as in `id_token_claims`."""
-        verified = await self._keys.verify(token, self._bearer_algorithms, budget=self._bearer_budget)
+        verified = await self._keys.verify(token, self._algorithms.of_access_tokens, budget=self._bearer_budget)
         check_jwt(
             verified,
             expected,
@@ -204,7 +228,7 @@ class TokenVerifier:
 
     async def introspection_members(self, token: str) -> Claims:
         """Verify a signed introspection answer and return its members. Errors as in `id_token_claims`."""
-        verified = await self._keys.verify(token, self._bearer_algorithms, budget=self._bearer_budget)
+        verified = await self._keys.verify(token, self._algorithms.of_access_tokens, budget=self._bearer_budget)
         return check_signed_introspection(
             verified,
             issuer=self._settings.issuers,
@@ -269,28 +293,6 @@ class TokenVerifier:
     def _checked(self, claims: dict[str, object]) -> dict[str, object]:
         """Return the claims of a verified token; those of Entra with `email_verified`, by rules of their own."""
         return claims if self._settings.entra is None else self._settings.entra.checked(claims)
-
-    def _remember_algorithm(self, id_token: Verified) -> None:
-        self._id_token_algorithms |= EDDSA_NAMES if id_token.alg in EDDSA_NAMES else {id_token.alg}
-
-    async def _logout_algorithms(self) -> Collection[str]:
-        """Return the algorithms for logout tokens: those of this client's ID Tokens (Back-Channel Logout 1.0 §2.6).
-
-        If the setting `algorithms` names some, it is those. Otherwise it is those that ID Tokens had so far; before the
-        first ID Token, all that one may have are accepted, so that a logout shortly after a restart is not lost.
-        """
-        allowed = await self._algorithms()
-        if self._settings.algorithms_named:
-            return allowed
-        return [alg for alg in allowed if alg in self._id_token_algorithms] or allowed
-
-    async def _algorithms(self) -> Collection[str]:
-        """Return the algorithms for ID Tokens: those of the setting, or those defaults that the metadata lists."""
-        accepted = self._settings.algorithms
-        supported = (await self._metadata()).id_token_signing_alg_values_supported
-        if self._settings.algorithms_named or not supported:
-            return accepted
-        return [alg for alg in accepted if alg in supported]
 
     async def _jwks_uri(self) -> str:
         return (await self._metadata()).jwks_uri

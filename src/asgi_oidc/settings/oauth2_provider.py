@@ -9,6 +9,7 @@ from asgi_oidc.errors.sanitized import call_sanitized
 from asgi_oidc.protocol.claims import PROTOCOL_CLAIMS
 from asgi_oidc.protocol.client_auth import SECRET_METHODS
 from asgi_oidc.protocol.client_registration import Client
+from asgi_oidc.protocol.jarm import SIGNED_MODES
 from asgi_oidc.protocol.user_api import ClaimSource, UserApi, check_source, read_path
 from asgi_oidc.provider.oauth2_settings import OAuth2Settings
 from asgi_oidc.safe_urls import check_url
@@ -226,6 +227,8 @@ def read_claims(value: object) -> Mapping[str, ClaimSource]:
 def read_oauth2_params(value: object) -> Mapping[str, Any]:
     """Read parameters of the authorization request; none that the provider would have to answer in an ID Token."""
     params = read_authorization_params(value)
+    if params.get("response_mode") in SIGNED_MODES:
+        raise ValueError("response_mode must be query or form_post: without OpenID Connect, no key verifies a JWT")
     if found := [name for name in NOT_REPORTED if name in params]:
         raise ValueError(
             f"{', '.join(found)}: not supported without OpenID Connect: leave it out, or use an OpenID provider"

@@ -45,8 +45,9 @@ class PlainProviderKeywords(TypedDict, total=False):
     """Additional parameters of the authorization request.
 
     Example: `{"prompt": "select_account", "ui_locales": ["de", "en"]}`. If they include `max_age` or `acr_values`,
-    every login is checked against them. `response_mode` may be `query` or `form_post`. Parameters that the
-    middleware sets itself, such as `state`, are rejected.
+    every login is checked against them. `response_mode` may be `query` or `form_post`, or `jwt`,
+    `query.jwt` or `form_post.jwt`, which ask for a signed response (JARM): then no other one is accepted, and no login
+    can start in a frame. Parameters that the middleware sets itself, such as `state`, are rejected.
 
     Default: `{}`. Variable: `OIDC_AUTHORIZATION_PARAMS`. Since 0.1.
     """

@@ -15,6 +15,7 @@ from asgi_oidc.policy.patterns import read_pattern
 from asgi_oidc.policy.requirements import read_domains
 from asgi_oidc.protocol.authorization_endpoint import RESERVED
 from asgi_oidc.protocol.client_auth import METHODS
+from asgi_oidc.protocol.jarm import SIGNED_MODES
 from asgi_oidc.protocol.signature_algorithms import KEY_OF_ALGORITHM, SYMMETRIC_ALGORITHM
 from asgi_oidc.provider.http import HttpClient
 from asgi_oidc.safe_urls import authorities_of, check_url, origin_of
@@ -271,8 +272,9 @@ def read_authorization_params(value: object) -> Mapping[str, str | Sequence[str]
     params = {read_text(name): _param(name, item) for name, item in value.items()}
     if reserved := sorted(RESERVED & params.keys()):
         raise ValueError(f"{', '.join(reserved)}: set by asgi-oidc for each login; leave it out")
-    if params.get("response_mode", "query") not in ("query", "form_post"):
-        raise ValueError("response_mode must be query or form_post")
+    modes = ("query", "form_post", *SIGNED_MODES)
+    if params.get("response_mode", "query") not in modes:
+        raise ValueError(f"response_mode must be one of {', '.join(modes)}")
     max_age = str(params.get("max_age", "0"))
     if not re.fullmatch("[0-9]{1,8}", max_age) or int(max_age) > MAX_SPAN:
         raise ValueError(f"max_age must be a whole number of seconds from 0 to {MAX_SPAN}")

@@ -41,9 +41,17 @@ REQUESTS = [
     Code("method_not_allowed", "A URL of the middleware was requested with another HTTP method.", _NOT_OURS),
     Code(
         "response_mode",
-        "The callback arrived as a GET although `form_post` was requested, or the reverse.",
+        "The callback arrived as a GET although `form_post` was requested, or the reverse; or as a JWT although a "
+        "plain response was requested.",
         "Check `response_mode` in `authorization_params`, and what the provider supports.",
     ),
+    Code(
+        "response_unsigned",
+        "The callback is plain although a JWT was requested (JARM): an attack, or the provider does not sign its "
+        "responses. The log line shows its `error`, which anyone may have written; the login is still in progress.",
+        "Check `response_mode` in `authorization_params`, and what the provider supports for this client.",
+    ),
+    Code("response_mixed", "The callback has a JWT in `response`, and plain parameters beside it.", _NOT_OURS),
     Code("code_missing", "The callback has neither `code` nor `error`.", _NOT_OURS),
     Code(
         "iss_mismatch",
