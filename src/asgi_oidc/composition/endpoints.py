@@ -10,6 +10,7 @@ from asgi_oidc.endpoints.callback import CallbackEndpoint
 from asgi_oidc.endpoints.endpoint import Endpoint, ProviderEndpoint
 from asgi_oidc.endpoints.form import FormEndpoint
 from asgi_oidc.endpoints.frontchannel_logout import FrontchannelLogoutEndpoint
+from asgi_oidc.endpoints.jwks import JwksEndpoint, PublishedKeys
 from asgi_oidc.endpoints.login import LoginEndpoint
 from asgi_oidc.endpoints.logout import LogoutEndpoint
 from asgi_oidc.endpoints.session import SessionEndpoint
@@ -36,6 +37,7 @@ ENDPOINTS: Mapping[str, type[Endpoint]] = {
     "logout": LogoutEndpoint,
     "session": SessionEndpoint,
     "form": FormEndpoint,
+    "jwks": JwksEndpoint,
 }
 PROVIDER_ENDPOINTS: Mapping[str, type[ProviderEndpoint]] = {
     "callback": CallbackEndpoint,
@@ -61,11 +63,12 @@ class EndpointMaker:
     urls: EndpointUrls
     after_logout: AfterLogout
     return_paths: ReturnPaths
+    published_keys: PublishedKeys
     form_path: str
 
     def make(self) -> Mapping[str, Endpoint]:
         """Return the endpoints that do not belong to one provider, by name."""
-        makers = (self._login, self._logout, self._session, self._form)  # in the order of ENDPOINTS
+        makers = (self._login, self._logout, self._session, self._form, self._jwks)  # in the order of ENDPOINTS
         return {name: make() for name, make in zip(ENDPOINTS, makers, strict=True)}
 
     def make_provider_endpoints(self) -> Mapping[str, ProviderEndpoint]:
@@ -186,6 +189,9 @@ class EndpointMaker:
             pages=self.pages,
             background=self.sessions.background,
         )
+
+    def _jwks(self) -> Endpoint:
+        return JwksEndpoint(self.published_keys)
 
     def _form(self) -> Endpoint:
         return FormEndpoint(

@@ -25,6 +25,7 @@ from asgi_oidc.composition.resource_metadata import ENDPOINT as METADATA_ENDPOIN
 from asgi_oidc.composition.sessions import LoginServices, SessionServices, SharedServices, make_services
 from asgi_oidc.endpoints.endpoint import Endpoint
 from asgi_oidc.endpoints.health import LIVENESS, READINESS, LivenessEndpoint, ReadinessEndpoint
+from asgi_oidc.endpoints.jwks import PublishedKeys
 from asgi_oidc.endpoints.resource_metadata import ResourceMetadataEndpoint
 from asgi_oidc.health.readiness import Readiness
 from asgi_oidc.login.endpoint_urls import EndpointUrls
@@ -68,6 +69,7 @@ def compose_host(
     policy: Policy,
     notices: StartUpNotices,
     readiness: Readiness,
+    published_keys: PublishedKeys,
 ) -> Host:
     """Build the objects that serve one host; `settings` are those of this host."""
     sessions, login = make_services(settings, shared)
@@ -121,6 +123,7 @@ def compose_host(
         urls=urls,
         after_logout=after_logout,
         return_paths=return_paths,
+        published_keys=published_keys,
         form_path=form_path,
     )
     bearer = make_bearer_services(settings, directory, sessions, login.sealer, pages)

@@ -23,6 +23,7 @@ from asgi_oidc.composition.providers import ProviderServices
 from asgi_oidc.composition.replaceable import Replaceable, SecretUsers
 from asgi_oidc.composition.resource_metadata import make_resource_metadata_app, resource_metadata_aliases
 from asgi_oidc.composition.sessions import SessionServices, make_shared_services
+from asgi_oidc.endpoints.jwks import PublishedKeys
 from asgi_oidc.health import Health
 from asgi_oidc.health.readiness import Readiness
 from asgi_oidc.policy.endpoint_paths import EndpointPaths
@@ -85,8 +86,10 @@ def compose(
     policy = _make_policy(app, settings)
     bearer_notices = make_bearer_notices(settings)
     notices = _make_notices(settings, policy, bearer_notices)
+    published_keys = PublishedKeys({name: each.client for name, each in settings.fixed_providers.items()})
     hosts = [
-        compose_host(app, each, directory, shared, policy, notices, readiness) for each in settings.for_each_host()
+        compose_host(app, each, directory, shared, policy, notices, readiness, published_keys)
+        for each in settings.for_each_host()
     ]
     first = hosts[0]
     resource_metadata = make_resource_metadata_app(
@@ -108,7 +111,7 @@ def compose(
         user_sessions=_make_user_sessions(settings, first.sessions, first.provider, reporter),
         resource_metadata=resource_metadata,
         health=readiness.health,
-        replaceable=_make_replaceable(settings, directory, hosts, reporter),
+        replaceable=_make_replaceable(settings, directory, hosts, published_keys, reporter),
     )
 
 
@@ -192,7 +195,11 @@ def _make_lifespan(
 
 
 def _make_replaceable(
-    settings: Settings, directory: ProviderDirectory, hosts: Sequence[Host], reporter: Reporter | None
+    settings: Settings,
+    directory: ProviderDirectory,
+    hosts: Sequence[Host],
+    published_keys: PublishedKeys,
+    reporter: Reporter | None,
 ) -> Replaceable:
     sessions = hosts[0].sessions
     stores = {
@@ -205,7 +212,7 @@ def _make_replaceable(
         sessions.revocations,
         [host.sessions.repository for host in hosts],
     )
-    return Replaceable(users, directory, stores, reporter)
+    return Replaceable(users, directory, stores, published_keys, reporter)
 
 
 def _make_explainer(settings: Settings, policy: Policy) -> Explainer:

@@ -70,7 +70,8 @@ class Reloading:
         self._clock = clock
         self._apply_setting: Mapping[str, Callable[[SettingFile, Settings], None]] = {
             "secret": self._apply_secret,
-            "client_secret": self._apply_client_secret,
+            "client_secret": self._apply_credentials,
+            "client_key": self._apply_credentials,
             "store": self._apply_store,
             "logout_store": self._apply_store,
         }
@@ -172,10 +173,12 @@ class Reloading:
     def _use_secrets(self, rotation: SecretRotation) -> None:
         self._objects.secret_users.replace_secrets(rotation.in_order)
 
-    def _apply_client_secret(self, file: SettingFile, settings: Settings) -> None:
+    def _apply_credentials(self, file: SettingFile, settings: Settings) -> None:
+        provider = settings.fixed_providers[file.provider]
+        self._objects.published_keys.replace_client(file.provider, provider.client)
         known = self._objects.directory.at_once(file.provider)
         if known is not None and known.connection is not None:
-            known.connection.replace_settings(settings.fixed_providers[file.provider])
+            known.connection.replace_settings(provider)
         events.log(events.SETTING_RELOADED, variable=file.variable)
         self._report(file)
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from asgi_oidc.audit.reporting import Reporter
+from asgi_oidc.endpoints.jwks import PublishedKeys
 from asgi_oidc.provider.directory import ProviderDirectory
 from asgi_oidc.sessions.repository import SessionRepository
 from asgi_oidc.sessions.revocations import Revocations
@@ -51,4 +52,5 @@ class Replaceable:
     secret_users: SecretUsers
     directory: ProviderDirectory
     stores: Mapping[str, GuardedStore]
+    published_keys: PublishedKeys
     reporter: Reporter | None = None

@@ -128,12 +128,10 @@ def _import_pem(text: str) -> tuple[PrivateKey | None, str]:
     try:
         native = load_pem_private_key(text.encode(), password=None)
         if isinstance(native, RSAPrivateKey):
-            return _checked(
-                RSAKey.import_key(native) if native.key_size <= MAX_RSA_BITS else None, bits=native.key_size
-            )
+            return _wrong_size(native.key_size) or _named(RSAKey.import_key(native))
         if isinstance(native, EllipticCurvePrivateKey):
-            return _checked(ECKey.import_key(native))
-        return _checked(OKPKey.import_key(native))  # type: ignore[arg-type]  # any other key is refused there
+            return _named(ECKey.import_key(native))
+        return _named(OKPKey.import_key(native))  # type: ignore[arg-type]  # any other key is refused there
     except FOREIGN_ERRORS:
         return None, "a damaged key, or one of another kind"
 
@@ -171,16 +169,16 @@ def _import_jwk(jwk: Mapping[str, Any]) -> tuple[PrivateKey | None, str]:
     if "d" not in members:
         return None, "a public key"
     try:
-        bits = _rsa_bits(members) if kty == "RSA" else None
-        native = None if bits is not None and bits > MAX_RSA_BITS else _CLASSES[kty].import_key(members)
+        if kty == "RSA" and (wrong := _wrong_size(_rsa_bits(members))):
+            return wrong
+        native = _CLASSES[kty].import_key(members)
         if isinstance(native, OKPKey) and OKPKey.import_key(native.raw_value).get("x") != members["x"]:
             return None, "a damaged key: x does not belong to d"
     except FOREIGN_ERRORS:
         return None, "a damaged key, or one of another kind"
     kid, alg = jwk.get("kid"), jwk.get("alg")
-    return _checked(
+    return _named(
         native,
-        bits=bits,
         kid=kid if isinstance(kid, str) and kid else None,
         alg=alg if isinstance(alg, str) else None,
     )
@@ -191,13 +189,14 @@ def _rsa_bits(members: Mapping[str, str]) -> int:
     return int.from_bytes(urlsafe_b64decode(modulus + "=" * (-len(modulus) % 4)), "big").bit_length()
 
 
-def _checked(
-    native: NativeKey | None, *, bits: int | None = None, kid: str | None = None, alg: str | None = None
-) -> tuple[PrivateKey | None, str]:
-    if bits is not None and not MIN_RSA_BITS <= bits <= MAX_RSA_BITS:
-        return None, f"an RSA key of {bits} bits; {MIN_RSA_BITS} to {MAX_RSA_BITS} are accepted"
-    if native is None:
-        return None, "a damaged key, or one of another kind"
+def _wrong_size(bits: int) -> tuple[None, str] | None:
+    """Return what is wrong with the size of an RSA key, which joserfc does not check."""
+    if MIN_RSA_BITS <= bits <= MAX_RSA_BITS:
+        return None
+    return None, f"an RSA key of {bits} bits; {MIN_RSA_BITS} to {MAX_RSA_BITS} are accepted"
+
+
+def _named(native: NativeKey, *, kid: str | None = None, alg: str | None = None) -> tuple[PrivateKey, str]:
     thumbprint = native.thumbprint()
     crv = native.get("crv")
     key = PrivateKey(native, native.key_type, None if crv is None else str(crv), kid or thumbprint, thumbprint, alg)

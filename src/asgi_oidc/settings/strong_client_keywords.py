@@ -14,7 +14,9 @@ class StrongClientKeywords(TypedDict, total=False):
     """The private key with which the app authenticates to the provider (`private_key_jwt`), instead of a secret.
 
     As PEM without a passphrase or as JWK: RSA of 2048 to 8192 bits, EC on P-256, P-384 or P-521, or Ed25519. A list or
-    a JWK Set rotates: the first key signs. Its `kid` is that of the JWK, else its thumbprint (RFC 7638).
+    a JWK Set rotates: the first key signs, and `/auth/jwks` publishes the public halves of all of them, each with the
+    `kid` of the JWK, else its thumbprint (RFC 7638). To rotate, append the new key, move it to the front after ten
+    minutes, and remove the old one later. A file is read again when it changes.
 
     Default: `None`. Variable: `OIDC_CLIENT_KEY`. Since 0.2.
     """

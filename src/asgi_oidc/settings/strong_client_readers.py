@@ -5,16 +5,12 @@ from typing import Any
 
 from asgi_oidc.errors import describe_value
 from asgi_oidc.protocol.authorization_details import read_required
-from asgi_oidc.protocol.jose_signing import SECRET_BYTES, SIGNING_ALGORITHMS, SigningKey, read_signing_key
+from asgi_oidc.protocol.jose_signing import SECRET_BYTES, SIGNING_ALGORITHMS
 from asgi_oidc.settings.certificate_checks import read_pem
+from asgi_oidc.settings.key_readers import read_signing_keys
 from asgi_oidc.settings.value_checks import read_one_of, read_switch, read_text
 
 PROFILES = ("fapi2", "fapi2-message-signing")
-
-
-def read_signing_keys(value: object) -> tuple[SigningKey, ...]:
-    """Read one key that signs, a list of them, or a JWK Set."""
-    return tuple(read_signing_key(key) for key in read_keys(value))
 
 
 def read_keys(value: object) -> tuple[str | Mapping[str, Any], ...]:

@@ -12,7 +12,7 @@ from asgi_oidc.settings.settings import Settings, check_settings
 from asgi_oidc.settings.variable_values import FILE_SUFFIX, names_file, read_file
 
 # The settings that take effect while the app runs, of the middleware and of each provider.
-RELOADED = ("secret", "client_secret", "store", "logout_store")
+RELOADED = ("secret", "client_secret", "client_key", "store", "logout_store")
 REST = 2.0  # seconds after which a file that was written is complete
 
 

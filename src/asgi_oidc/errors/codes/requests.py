@@ -38,6 +38,11 @@ REQUESTS = [
         "A page of another site sent a request with the user's session.",
         "If that site is allowed to do so, name its origin in `Rule(path, origins=[...])`.",
     ),
+    Code(
+        "jwks_empty",
+        "`/auth/jwks` was requested, but no provider has a `client_key` or a `decryption_key`.",
+        "Remove the `jwks_uri` at the provider, or set `client_key`.",
+    ),
     Code("method_not_allowed", "A URL of the middleware was requested with another HTTP method.", _NOT_OURS),
     Code(
         "response_mode",
