@@ -79,8 +79,8 @@ class OIDCMiddleware:
     ) -> OIDCMiddleware:
         """Create a middleware from `OIDC_...` environment variables; keywords take precedence over them.
 
-        Every variable that is set must be valid, even one that a keyword replaces. Secrets and URLs of stores that are
-        in files (`OIDC_SECRET_FILE`) are read again when the file changes.
+        Every variable that is set must be valid, even one that a keyword replaces. Secrets, certificates and URLs of
+        stores that are in files (`OIDC_SECRET_FILE`) are read again when the file changes.
 
         Args:
             environ: the variables; by default, those of the process.

@@ -25,11 +25,13 @@ class Seen:
     Attributes:
         certificates: the thumbprint of the certificate of each request, None for none.
         connections: their number.
+        first_closed: set when the client has closed a connection.
     """
 
     port: int
     certificates: list[str | None] = field(default_factory=list)
     connections: int = 0
+    first_closed: threading.Event = field(default_factory=threading.Event)
 
     @property
     def url(self) -> str:
@@ -94,6 +96,7 @@ def _serve(connection: socket.socket, context: ssl.SSLContext, seen: Seen) -> No
             while stream.recv(65_536):
                 seen.certificates.append(None if der is None else certificate_thumbprint(der))
                 stream.sendall(plain(b"{}"))
+            seen.first_closed.set()
             return
         with suppress(OSError):  # what is still under way would else destroy the alert
             while socket.socket.recv(stream, 65_536):

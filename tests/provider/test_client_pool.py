@@ -77,6 +77,17 @@ async def test_a_retired_client_is_used_no_more_and_closed(clients):
     assert [client.is_closed for client in clients.made] == [True, True, False]
 
 
+async def test_a_retired_client_is_closed_by_the_last_of_its_calls(clients):
+    """The others are still under way."""
+    pool = clients.pool()
+    async with pool.client(A) as used:
+        async with pool.client(A):
+            pool.retire(A)
+        assert not used.is_closed
+
+    assert used.is_closed
+
+
 async def test_closing_leaves_none_open(clients):
     """Neither those that are shared, nor one whose call began before."""
     pool = clients.pool()

@@ -13,7 +13,7 @@ from asgi_oidc.protocol.messages import Call
 from asgi_oidc.provider.http import Http, OwnClient
 from asgi_oidc.provider.tls_contexts import DEFAULT_TLS, RECOMMENDED_CIPHERS, TlsContexts, TlsOptions, make_context
 from tests.certificate_texts import OTHER, RSA_KEY, SELF_SIGNED, make
-from tests.provider.mutual_tls_server import Seen, mutual_tls_server, options_with, thumbprint
+from tests.provider.mutual_tls_server import PATIENCE, Seen, mutual_tls_server, options_with, thumbprint
 from tests.real.certificates import Certificate, make_certificate
 
 MINE, THEIRS = options_with(SELF_SIGNED), options_with(OTHER)
@@ -76,6 +76,7 @@ async def test_a_replaced_certificate_counts_from_the_next_call_on(certificate):
         await call(server, http)
         http.replace_tls(THEIRS)
         await call(server, http)
+        assert await anyio.to_thread.run_sync(server.first_closed.wait, PATIENCE)
         http.replace_tls(THEIRS)
         await call(server, http)
         await own.close()

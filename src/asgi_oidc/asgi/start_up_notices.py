@@ -1,11 +1,12 @@
 """Logs warnings at start-up about configurations that would otherwise fail unnoticed in production."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from asgi_oidc import events
 from asgi_oidc.asgi.bearer_notices import BearerNotices
 from asgi_oidc.asgi.worker_processes import is_one_of_several
 from asgi_oidc.policy.policy import Policy
+from asgi_oidc.provider.certificate_notices import log_certificate_problems
 from asgi_oidc.provider.provider_exceptions import log_exceptions
 from asgi_oidc.provider.provider_settings import ProviderSettings
 
@@ -50,6 +51,7 @@ class StartUpNotices:
         "_base_path",
         "_base_url",
         "_bearer",
+        "_clock",
         "_has_store",
         "_is_shared",
         "_policy",
@@ -68,6 +70,7 @@ class StartUpNotices:
         providers: Collection[ProviderSettings] = (),
         bearer: BearerNotices | None = None,
         app_logo: str | None = None,
+        clock: Callable[[], float],
     ) -> None:
         """Set up the notices.
 
@@ -78,6 +81,7 @@ class StartUpNotices:
                 a restart.
             bearer: those about access tokens; None if none are accepted.
             app_logo: path of the logo on pages.
+            clock: returns seconds since the epoch.
         """
         self._policy = policy
         self._base_url = base_url
@@ -87,6 +91,7 @@ class StartUpNotices:
         self._providers = providers
         self._bearer = bearer
         self._app_logo = app_logo
+        self._clock = clock
         self.are_logged = False
 
     def log_once(self, *, without_lifespan: bool = False) -> None:
@@ -105,6 +110,7 @@ class StartUpNotices:
         self._warn_about_logo()
         for provider in self._providers:
             log_exceptions(provider.exceptions, provider=provider.name or provider.issuer)
+            log_certificate_problems(provider, now=self._clock())
         if self._bearer is not None:
             self._bearer.log()
 

@@ -85,7 +85,7 @@ def compose(
     readiness = Readiness(directory, shared.shared, key=f"{shared.records.tag}:health", clock=clock)
     policy = _make_policy(app, settings)
     bearer_notices = make_bearer_notices(settings)
-    notices = _make_notices(settings, policy, bearer_notices)
+    notices = _make_notices(settings, policy, bearer_notices, clock)
     published_keys = PublishedKeys({name: each.client for name, each in settings.fixed_providers.items()})
     hosts = [
         compose_host(app, each, directory, shared, policy, notices, readiness, published_keys)
@@ -150,7 +150,9 @@ def _make_policy(app: ASGIApp, settings: Settings) -> Policy:
     )
 
 
-def _make_notices(settings: Settings, policy: Policy, bearer: BearerNotices | None) -> StartUpNotices:
+def _make_notices(
+    settings: Settings, policy: Policy, bearer: BearerNotices | None, clock: Callable[[], float]
+) -> StartUpNotices:
     return StartUpNotices(
         policy,
         base_url=settings.base_url,
@@ -160,6 +162,7 @@ def _make_notices(settings: Settings, policy: Policy, bearer: BearerNotices | No
         providers=settings.fixed_providers.values(),
         bearer=bearer,
         app_logo=settings.app_logo,
+        clock=clock,
     )
 
 

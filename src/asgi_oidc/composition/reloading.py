@@ -12,9 +12,10 @@ from asgi_oidc.audit import SettingReloaded
 from asgi_oidc.audit.reporting import report, reporting
 from asgi_oidc.composition.middleware import Composition
 from asgi_oidc.composition.replaceable import Replaceable
+from asgi_oidc.provider.certificate_notices import log_certificate_problems
 from asgi_oidc.sessions.secret_rotation import SecretRotation
 from asgi_oidc.settings.settings import Settings
-from asgi_oidc.settings.watched_files import Change, SettingFile, WatchedFiles
+from asgi_oidc.settings.watched_files import TOGETHER, Change, SettingFile, WatchedFiles
 from asgi_oidc.web.asgi_types import ASGIApp, Receive, Scope, Send
 
 INTERVAL = 2.0  # seconds between two looks at the files; a change takes effect after two to three of them
@@ -72,6 +73,8 @@ class Reloading:
             "secret": self._apply_secret,
             "client_secret": self._apply_credentials,
             "client_key": self._apply_credentials,
+            "client_certificate": self._apply_credentials,
+            "client_certificate_key": self._apply_credentials,
             "store": self._apply_store,
             "logout_store": self._apply_store,
         }
@@ -180,6 +183,8 @@ class Reloading:
         if known is not None and known.connection is not None:
             known.connection.replace_settings(provider)
         events.log(events.SETTING_RELOADED, variable=file.variable)
+        if file.setting in TOGETHER:
+            log_certificate_problems(provider, now=self._clock())
         self._report(file)
 
     def _apply_store(self, file: SettingFile, settings: Settings) -> None:

@@ -25,6 +25,9 @@ CONNECT_TIMEOUT = 3.0  # seconds
 DEADLINE = 10.0  # seconds for the whole call, so that a provider that sends byte by byte cannot block a login
 CLOSE_DEADLINE = 1.0  # seconds to close the connection
 MAX_ANSWER_SIZE = 262_144  # bytes of the body, as sent over the wire
+# Errors of HTTP libraries for a connection that the server has ended. In TLS 1.3, it sees the client's certificate when
+# the client already sends its request, and some servers then hang up without the alert that would name the cause.
+DISCONNECTED = ("ReadError", "WriteError", "RemoteProtocolError")
 MAX_CONNECTIONS = 100  # of our own client; with several providers, `call_limit` has the numbers
 MAX_IDLE_CONNECTIONS = 20  # kept open for the next call, for 5 seconds
 
@@ -226,9 +229,15 @@ class Http:
         except Exception as exc:  # any client, one of the app's own included: all its errors become one of ours here
             # The error's text may contain a URL with a query, so only the class and the known cause are used.
             code = f"{endpoint}_timeout" if is_timeout(exc) else f"{endpoint}_unreachable"
-            cause = find_cause(exc, before=before) or Cause(code, type(exc).__name__)
+            cause = find_cause(exc, before=before) or Cause(code, self._describe_unknown(exc))
             detail = f"{url_without_secrets(call.url)}: {cause.text}"
             raise ProviderUnavailable(cause.code, detail, answer_status=progress.status) from exc
+
+    def _describe_unknown(self, error: Exception) -> str:
+        name = type(error).__name__
+        if self._tls.certificate is None or name not in DISCONNECTED:
+            return name
+        return f"{name}: the connection ended, perhaps because the server does not accept client_certificate"
 
     async def _send(self, call: Call, endpoint: str, progress: _Progress) -> Answer:
         async with AsyncExitStack() as stack:

@@ -12,6 +12,7 @@ from asgi_oidc import events
 from asgi_oidc.errors import ProviderUnavailable, SettingsError
 from asgi_oidc.provider.call_budget import Budget
 from asgi_oidc.provider.call_limit import CallLimit
+from asgi_oidc.provider.certificate_notices import log_certificate_problems
 from asgi_oidc.provider.connection import ProviderConnection
 from asgi_oidc.provider.directory import NO_PROVIDER, Known, MakeConnection
 from asgi_oidc.provider.provider_exceptions import log_exceptions
@@ -194,6 +195,7 @@ class SourceDirectory:
         if entry is not None:
             events.log(events.PROVIDER_CHANGED, provider=name, what="new settings")
         log_exceptions(settings.exceptions, provider=name)
+        log_certificate_problems(settings, now=looked_up_at)
         known = Known(self._make_connection(settings))
         _keep(self._entries, name, _Entry(settings, known, looked_up_at), MAX_CONNECTIONS)
         return known

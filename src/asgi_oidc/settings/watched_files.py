@@ -1,7 +1,7 @@
 """Settings in files that may change while the app runs: reads these files again, and checks what they contain."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +12,17 @@ from asgi_oidc.settings.settings import Settings, check_settings
 from asgi_oidc.settings.variable_values import FILE_SUFFIX, names_file, read_file
 
 # The settings that take effect while the app runs, of the middleware and of each provider.
-RELOADED = ("secret", "client_secret", "client_key", "store", "logout_store")
+RELOADED = (
+    "secret",
+    "client_secret",
+    "client_key",
+    "client_certificate",
+    "client_certificate_key",
+    "store",
+    "logout_store",
+)
+# Settings of a provider that are valid only together: while a renewal has changed one file, the other is the old one.
+TOGETHER = ("client_certificate", "client_certificate_key")
 REST = 2.0  # seconds after which a file that was written is complete
 
 
@@ -80,6 +90,7 @@ class WatchedFiles:
         self._variables = dict(oidc_variables(environ))
         self._keywords = dict(keywords)
         self.files = tuple(_files_in(self._variables, keywords))
+        self._groups = tuple(_groups_of(self.files))
         self._used = {file: _read(file) for file in self.files}
         self._last, self._checked = dict(self._used), dict(self._used)
 
@@ -92,33 +103,35 @@ class WatchedFiles:
             is_first: whether nobody has looked for a while. Then a change counts at once if the file is at rest.
         """
         changes = []
-        for file in self.files:
-            content, last = _read(file), self._last[file]
-            self._last[file] = content
-            is_complete = content == last or (is_first and file.is_at_rest())
-            if is_complete and content != self._checked[file]:
-                self._checked[file] = content
-                if content != self._used[file]:
-                    changes.append(self._check(file, content))
+        for group in self._groups:
+            found, last = {file: _read(file) for file in group}, self._last
+            is_complete = all(found[file] == last[file] or (is_first and file.is_at_rest()) for file in group)
+            self._last = last | found
+            if is_complete and any(found[file] != self._checked[file] for file in group):
+                self._checked |= found
+                if new := {file: found[file] for file in group if found[file] != self._used[file]}:
+                    changes.append(self._check(new))
         return changes
 
-    def _check(self, file: SettingFile, content: _Content) -> Change:
-        if content.problem:
-            return Change(file, None, content.problem)
+    def _check(self, new: Mapping[SettingFile, _Content]) -> Change:
+        for file, content in new.items():
+            if content.problem:
+                return Change(file, None, content.problem)
+        file = next(iter(new))
         try:
-            settings = self._settings_with(file, content)
+            settings = self._settings_with(new)
         except SettingsError as error:
             return Change(file, None, "; ".join(error.problems))
-        self._used[file] = content
+        self._used |= new
         return Change(file, settings)
 
-    def _settings_with(self, file: SettingFile, content: _Content) -> Settings:
-        """Return all settings, with this content of one file and the contents in use of the others.
+    def _settings_with(self, new: Mapping[SettingFile, _Content]) -> Settings:
+        """Return all settings, with the new contents of some files and the contents in use of the others.
 
         Raises:
             SettingsError: they are invalid.
         """
-        texts = {**self._used, file: content}
+        texts = {**self._used, **new}
         variables = {name: text for name, text in self._variables.items() if name not in {f.variable for f in texts}}
         variables |= {each.variable.removesuffix(FILE_SUFFIX): texts[each].text for each in texts}
         found, problems = read_environment(variables)
@@ -136,6 +149,17 @@ def _files_in(variables: Mapping[str, str], keywords: Mapping[str, Any]) -> Iter
             file = SettingFile(variable, Path(variables[variable]), owner or "", setting)
             if not _is_pipe(file.path):  # such as <(...) of a shell: it can be read once, by whoever reads the settings
                 yield file
+
+
+def _groups_of(files: Sequence[SettingFile]) -> Iterator[tuple[SettingFile, ...]]:
+    """Yield the files that are checked together."""
+    by_provider: dict[str, list[SettingFile]] = {}
+    for file in files:
+        if file.setting in TOGETHER:
+            by_provider.setdefault(file.provider, []).append(file)
+        else:
+            yield (file,)
+    yield from map(tuple, by_provider.values())
 
 
 def _is_pipe(path: Path) -> bool:

@@ -1,0 +1,19 @@
+"""Logs why a provider may refuse the certificate of this client, which would otherwise show only at the next login."""
+
+from asgi_oidc import events
+from asgi_oidc.protocol.certificate_pair import find_certificate_problems
+from asgi_oidc.provider.provider_settings import ProviderSettings
+
+
+def log_certificate_problems(provider: ProviderSettings, *, now: float) -> None:
+    """Log each problem of the certificate of a provider, if there is one.
+
+    Args:
+        now: seconds since the epoch.
+    """
+    certificate = provider.client.certificate
+    if certificate is None:
+        return
+    for problem in find_certificate_problems(certificate, now=int(now)):
+        name = provider.name or provider.issuer
+        events.log(events.CLIENT_CERTIFICATE_PROBLEM, provider=name, problem=problem)

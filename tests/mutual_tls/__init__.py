@@ -1,0 +1,1 @@
+"""Clients that authenticate by a TLS certificate, from the login to the last call."""
