@@ -6,9 +6,11 @@ import httpx
 import httpx2
 import pytest
 
-from asgi_oidc.tokens.httpx_auth import ApiAuth, HiddenToken, make_api_auth
+from asgi_oidc.tokens.api_token import ApiCalls, ApiToken
+from asgi_oidc.tokens.httpx_auth import ApiAuth, make_api_auth
 
 API = "https://api.example.com"
+CALLS = ApiCalls(now=lambda: 1_800_000_000)
 
 
 class Tokens:
@@ -18,9 +20,9 @@ class Tokens:
         self._tokens = list(tokens)
         self.refused: list[str | None] = []
 
-    async def __call__(self, refused: HiddenToken | None = None) -> str:
+    async def __call__(self, refused: ApiToken | None = None) -> ApiToken:
         self.refused.append(None if refused is None else refused.value)
-        return self._tokens[min(len(self.refused), len(self._tokens)) - 1]
+        return ApiToken(self._tokens[min(len(self.refused), len(self._tokens)) - 1])
 
 
 class Api(httpx.AsyncBaseTransport):
@@ -45,7 +47,7 @@ class Api(httpx.AsyncBaseTransport):
 
 
 def client(api: Api, tokens: Tokens, *origins: str) -> httpx.AsyncClient:
-    auth = ApiAuth(origins or (API,), tokens)
+    auth = ApiAuth(origins or (API,), tokens, CALLS)
     return httpx.AsyncClient(transport=api, auth=auth, follow_redirects=True)
 
 
@@ -189,14 +191,14 @@ async def test_a_redirect_from_elsewhere_brings_no_token():
 def test_an_origin_that_a_token_must_not_go_to_is_refused(origins):
     """When it is made, and not with the first call."""
     with pytest.raises(ValueError, match=r"the origin must|an origin has|name the origins"):
-        ApiAuth(origins, Tokens("one"))
+        ApiAuth(origins, Tokens("one"), CALLS)
 
 
 def test_a_client_that_does_not_wait_is_refused():
     """There is no way to renew a token in it."""
     api = httpx.MockTransport(lambda request: httpx.Response(200))
 
-    calls = httpx.Client(transport=api, auth=ApiAuth((API,), Tokens("one")))
+    calls = httpx.Client(transport=api, auth=ApiAuth((API,), Tokens("one"), CALLS))
     with calls, pytest.raises(RuntimeError, match="AsyncClient"):
         calls.get(API)
 
@@ -204,7 +206,7 @@ def test_a_client_that_does_not_wait_is_refused():
 async def test_it_serves_httpx_and_its_successor():
     """Both ask for an instance of their own class."""
     api, tokens = Api("one"), Tokens("one")
-    auth = make_api_auth((API,), tokens)
+    auth = make_api_auth((API,), tokens, CALLS)
 
     async with httpx.AsyncClient(transport=api) as calls:
         assert (await calls.get(API, auth=auth)).status_code == 200
@@ -219,6 +221,6 @@ async def test_it_serves_httpx_and_its_successor():
 
 def test_its_repr_names_where_the_token_goes():
     """And never the token."""
-    assert repr(ApiAuth(("https://b.example.com", "https://A.example.com/"), Tokens("s3cret"))) == (
+    assert repr(ApiAuth(("https://b.example.com", "https://A.example.com/"), Tokens("s3cret"), CALLS)) == (
         "ApiAuth(https://a.example.com, https://b.example.com)"
     )

@@ -4,7 +4,8 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
-from asgi_oidc.asgi.scope_oidc import OIDC, SessionTools, read_target, reveal
+from asgi_oidc.asgi.scope_oidc import OIDC, SessionTools, reveal
+from asgi_oidc.asgi.token_arguments import read_target
 from asgi_oidc.bearer.active_token import ActiveToken
 from asgi_oidc.bearer.challenges import Challenges
 from asgi_oidc.errors import TokenNotGranted
@@ -12,7 +13,7 @@ from asgi_oidc.errors.sanitized import sanitizes_errors
 from asgi_oidc.protocol.authorization_details import find_missing
 from asgi_oidc.protocol.step_up import AuthenticationRequest, is_met
 from asgi_oidc.protocol.token_exchange import ExchangeTarget
-from asgi_oidc.tokens.httpx_auth import HiddenToken
+from asgi_oidc.tokens.api_token import ApiCalls, ApiToken
 from asgi_oidc.web.request import Scope
 
 
@@ -49,6 +50,11 @@ class BearerAccess:
         details = self._active.access_token.claims.get("authorization_details")
         return [copy.deepcopy(item) for item in details if isinstance(item, dict)] if isinstance(details, list) else []
 
+    @property
+    def token_type(self) -> None:
+        """None: there is no session, and each exchanged token has a type of its own."""
+        return
+
     def meets(self, authentication: AuthenticationRequest) -> bool:
         """Return whether the login that the token says it comes from satisfies the requirements (RFC 9470 §6)."""
         required = authentication.authorization_details
@@ -58,7 +64,7 @@ class BearerAccess:
         acr, auth_time = claims.get("acr"), claims.get("auth_time")
         return is_met(authentication, acr=acr, auth_time=auth_time, now=now, leeway=self._tools.leeway)
 
-    async def access_token(self, *, resource: str | None = None, refused: HiddenToken | None = None) -> str:
+    async def access_token(self, *, resource: str | None = None, refused: ApiToken | None = None) -> ApiToken:
         """Refuse: the token is for this app; another API that got it could act as the user here.
 
         Raises:
@@ -73,8 +79,8 @@ class BearerAccess:
         audience: str | None = None,
         resource: str | None = None,
         scope: str | None = None,
-        refused: HiddenToken | None = None,
-    ) -> str:
+        refused: ApiToken | None = None,
+    ) -> ApiToken:
         """Return a token for another API, on behalf of the user (RFC 8693).
 
         Args:
@@ -83,7 +89,7 @@ class BearerAccess:
         return await self._exchanged_token(read_target(audience, resource, scope), refused)
 
     @sanitizes_errors
-    async def _exchanged_token(self, target: ExchangeTarget, refused: HiddenToken | None) -> str:
+    async def _exchanged_token(self, target: ExchangeTarget, refused: ApiToken | None) -> ApiToken:
         exchange = self._tools.token_exchange
         if exchange is None:
             raise TokenNotGranted(detail="this app accepts no access tokens, so there is none to exchange")
@@ -100,6 +106,10 @@ class BearerOIDC(OIDC):
         self._active = active
         self._tools = tools
         self._needed_scopes = scopes_of_path
+
+    @property
+    def _api_calls(self) -> ApiCalls:
+        return self._tools.api_calls
 
     @property
     def _challenges(self) -> Challenges | None:

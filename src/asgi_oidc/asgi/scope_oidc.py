@@ -10,15 +10,15 @@ from asgi_oidc.bearer.challenges import Challenges
 from asgi_oidc.bearer.token_exchange import TokenExchange
 from asgi_oidc.errors import NotSignedIn
 from asgi_oidc.login.endpoint_urls import EndpointUrls, with_return_to
+from asgi_oidc.protocol.dpop.server_nonces import NONCE_HEADER
 from asgi_oidc.protocol.step_up import AuthenticationRequest
-from asgi_oidc.protocol.token_exchange import ExchangeTarget
+from asgi_oidc.safe_urls import check_url, origin_of
 from asgi_oidc.sessions.lifetimes import Limits
-from asgi_oidc.tokens.httpx_auth import HiddenToken, make_api_auth
+from asgi_oidc.tokens.api_token import ApiCalls, ApiToken
+from asgi_oidc.tokens.httpx_auth import GetToken, make_api_auth
 from asgi_oidc.tokens.refresh import TokenRefresher
 from asgi_oidc.tokens.resource_tokens import ResourceTokens
 from asgi_oidc.web.request import Scope
-
-MAX_ARGUMENT_LENGTH = 2048  # characters
 
 
 class Access(Protocol):
@@ -38,7 +38,10 @@ class Access(Protocol):
 
     def meets(self, authentication: AuthenticationRequest) -> bool: ...
 
-    async def access_token(self, *, resource: str | None = None, refused: HiddenToken | None = None) -> str: ...
+    @property
+    def token_type(self) -> str | None: ...
+
+    async def access_token(self, *, resource: str | None = None, refused: ApiToken | None = None) -> ApiToken: ...
 
     async def exchange_token(
         self,
@@ -46,8 +49,8 @@ class Access(Protocol):
         audience: str | None = None,
         resource: str | None = None,
         scope: str | None = None,
-        refused: HiddenToken | None = None,
-    ) -> str: ...
+        refused: ApiToken | None = None,
+    ) -> ApiToken: ...
 
 
 TextOf = Callable[[str, Scope], str]
@@ -111,6 +114,14 @@ class OIDC:
         return access.session_id if (access := self._access) else None
 
     @property
+    def token_type(self) -> str | None:
+        """How APIs have to get the session's access tokens: `Bearer`, or `DPoP` with a proof; None without a session.
+
+        `httpx_auth` and `authorization_headers` send them in the right way.
+        """
+        return access.token_type if (access := self._access) else None
+
+    @property
     def authorization_details(self) -> list[dict[str, Any]]:
         """What was granted in detail (RFC 9396), as new objects each time; empty if nothing was."""
         return access.authorization_details if (access := self._access) else []
@@ -152,7 +163,7 @@ class OIDC:
                 came with an access token, which is for this app and no other: use `exchange_token`.
             ValueError: `resource` is not an absolute URI, or has a fragment.
         """
-        return await self._require_access().access_token(resource=resource)
+        return (await self._require_access().access_token(resource=resource)).value
 
     async def exchange_token(
         self, *, audience: str | None = None, resource: str | None = None, scope: str | None = None
@@ -168,15 +179,17 @@ class OIDC:
             TokenNotGranted: the provider gives no token.
             OIDCError, ValueError: as for `access_token`.
         """
-        return await self._require_access().exchange_token(audience=audience, resource=resource, scope=scope)
+        token = await self._require_access().exchange_token(audience=audience, resource=resource, scope=scope)
+        return token.value
 
     def httpx_auth(
         self, *origins: str, resource: str | None = None, audience: str | None = None, scope: str | None = None
     ) -> httpx.Auth:
         """Return an `httpx.Auth` that sends the access token to these origins, and to no others.
 
-        After a 401, the token is refreshed, and the request is sent once more. It works with the async clients of httpx
-        and httpx2.
+        After a 401, the token is refreshed, and the request is sent once more. If the token is bound to a key, each
+        request has a DPoP proof (RFC 9449), which is repeated once with the nonce that the API demands. It works with
+        the async clients of httpx and httpx2.
 
         Args:
             origins: such as `https://api.example.com`.
@@ -188,16 +201,58 @@ class OIDC:
             NotSignedIn: the user is not signed in.
             ValueError: no origin is given, or a token must not be sent to one of them.
         """
+        return make_api_auth(origins, self._token_source(resource, audience, scope), self._api_calls)
+
+    async def authorization_headers(
+        self,
+        method: str,
+        url: str,
+        *,
+        resource: str | None = None,
+        audience: str | None = None,
+        scope: str | None = None,
+        nonce: str | None = None,
+    ) -> dict[str, str]:
+        """Return the headers that authorize one request to an API, for HTTP clients other than httpx.
+
+        They are `Authorization` and, if the token is bound to a key, `DPoP` with a proof for this method and URL
+        (RFC 9449): call this for each request anew, and follow no redirects with these headers.
+
+        Args:
+            method: of the request, such as `GET`.
+            url: its URL.
+            resource, audience, scope: as for `httpx_auth`.
+            nonce: the header `DPoP-Nonce` of the latest response of this API, if it had one. A 401 with the error
+                `use_dpop_nonce` asks for the same request again with that nonce.
+
+        Raises:
+            ValueError: the token must not be sent to this URL.
+            OIDCError: as for `access_token`.
+        """
+        origin = origin_of(check_url(url.partition("#")[0].partition("?")[0]))
+        token, calls = await self._token_source(resource, audience, scope)(), self._api_calls
+        if nonce is not None:
+            calls.learn(origin, {NONCE_HEADER: nonce})
+        proof = calls.proof(token, method.upper(), url, nonce=calls.nonce(origin))
+        headers = {"Authorization": f"{token.scheme} {token.value}"}
+        return headers if proof is None else {**headers, "DPoP": proof}
+
+    def _token_source(self, resource: str | None, audience: str | None, scope: str | None) -> GetToken:
         access = self._require_access()
 
-        async def get_token(refused: HiddenToken | None = None) -> str:
+        async def get_token(refused: ApiToken | None = None) -> ApiToken:
             if audience is None:
                 return await access.access_token(resource=resource, refused=refused)
             return await access.exchange_token(audience=audience, resource=resource, scope=scope, refused=refused)
 
         if scope is not None and audience is None:
             raise ValueError("scope is only valid with audience: the session's own token has the scopes of the login")
-        return make_api_auth(origins, get_token)
+        return get_token
+
+    @property
+    def _api_calls(self) -> ApiCalls:
+        """What makes proofs for APIs; only a signed-in user has it."""
+        raise NotSignedIn(detail="the user of this request is not signed in")
 
     def _require_access(self) -> Access:
         access = self._access
@@ -256,6 +311,7 @@ class SessionTools:
         name_session: turns the secret session id into the public one of `middleware.sessions`, which grants no access.
         leeway: seconds of clock skew allowed.
         text: see `TextOf`.
+        api_calls: makes the headers of calls to APIs.
         challenges, token_exchange: for programs with access tokens; None if none are accepted.
     """
 
@@ -267,34 +323,11 @@ class SessionTools:
     leeway: int
     text: TextOf
     now: Callable[[], int]
+    api_calls: ApiCalls
     challenges: Challenges | None = None
     token_exchange: TokenExchange | None = None
 
 
-def reveal(token: HiddenToken | None) -> str | None:
+def reveal(token: ApiToken | None) -> str | None:
     """Return the token itself."""
     return None if token is None else token.value
-
-
-def read_target(audience: str | None, resource: str | None, scope: str | None) -> ExchangeTarget:
-    """Check the arguments of `exchange_token`.
-
-    Raises:
-        ValueError: one of them is invalid.
-    """
-    for name, value in (("audience", audience), ("scope", scope)):
-        if value is not None and not _is_line_of_text(value):
-            raise ValueError(f"{name} must be one line of text, of 1 to {MAX_ARGUMENT_LENGTH} characters")
-    if resource is not None:
-        check_resource(resource)
-    return ExchangeTarget(resource, audience, scope)
-
-
-def check_resource(resource: str) -> None:
-    """Reject an invalid resource before a refresh token is spent on it (RFC 8707 §2)."""
-    if not _is_line_of_text(resource) or not resource.partition(":")[1] or "#" in resource or " " in resource:
-        raise ValueError("resource must be an absolute URI without a fragment, such as https://orders.example.com")
-
-
-def _is_line_of_text(value: object) -> bool:
-    return isinstance(value, str) and value.isprintable() and value.strip() != "" and len(value) <= MAX_ARGUMENT_LENGTH

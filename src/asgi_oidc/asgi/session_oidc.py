@@ -2,15 +2,17 @@
 
 from typing import Any
 
-from asgi_oidc.asgi.scope_oidc import OIDC, SessionTools, check_resource, read_target, reveal
+from asgi_oidc.asgi.scope_oidc import OIDC, SessionTools, reveal
+from asgi_oidc.asgi.token_arguments import check_resource, read_target
 from asgi_oidc.bearer.challenges import Challenges
 from asgi_oidc.errors.sanitized import sanitizes_errors
 from asgi_oidc.protocol.authorization_details import find_missing, granted_objects
 from asgi_oidc.protocol.step_up import AuthenticationRequest, is_met
+from asgi_oidc.protocol.token_endpoint import BEARER, DPOP
 from asgi_oidc.protocol.token_exchange import ExchangeTarget
 from asgi_oidc.sessions.lifetimes import expires_at
 from asgi_oidc.sessions.repository import ActiveSession
-from asgi_oidc.tokens.httpx_auth import HiddenToken
+from asgi_oidc.tokens.api_token import ApiCalls, ApiToken
 from asgi_oidc.web.request import Scope
 
 
@@ -46,6 +48,11 @@ class SessionAccess:
         """What was granted in detail at the login or the last refresh."""
         return granted_objects(self._active.session.tokens.authorization_details)
 
+    @property
+    def token_type(self) -> str:
+        """`DPoP` if the tokens of the session are bound to its key, else `Bearer`."""
+        return DPOP if self._active.session.login.dpop_key else BEARER
+
     def meets(self, authentication: AuthenticationRequest) -> bool:
         """Return whether the login satisfies the requirements."""
         required = authentication.authorization_details
@@ -55,7 +62,7 @@ class SessionAccess:
         acr, auth_time = first.get("acr"), first.get("auth_time")
         return is_met(authentication, acr=acr, auth_time=auth_time, now=self._tools.now(), leeway=leeway)
 
-    async def access_token(self, *, resource: str | None = None, refused: HiddenToken | None = None) -> str:
+    async def access_token(self, *, resource: str | None = None, refused: ApiToken | None = None) -> ApiToken:
         """Return the access token of the session, or the one for a resource.
 
         Args:
@@ -72,21 +79,22 @@ class SessionAccess:
         audience: str | None = None,
         resource: str | None = None,
         scope: str | None = None,
-        refused: HiddenToken | None = None,
-    ) -> str:
+        refused: ApiToken | None = None,
+    ) -> ApiToken:
         """Return a token from a token exchange; `refused` as for `access_token`."""
         return await self._exchanged_token(read_target(audience, resource, scope), refused)
 
     @sanitizes_errors
-    async def _session_token(self, refused: HiddenToken | None) -> str:
-        return await self._tools.refresher.valid_access_token(self._active, refused=reveal(refused))
+    async def _session_token(self, refused: ApiToken | None) -> ApiToken:
+        token = await self._tools.refresher.valid_access_token(self._active, refused=reveal(refused))
+        return ApiToken(token, self._active.session.login.dpop_key)
 
     @sanitizes_errors
-    async def _resource_token(self, resource: str, refused: HiddenToken | None) -> str:
+    async def _resource_token(self, resource: str, refused: ApiToken | None) -> ApiToken:
         return await self._tools.resource_tokens.token_for_resource(self._active, resource, refused=reveal(refused))
 
     @sanitizes_errors
-    async def _exchanged_token(self, target: ExchangeTarget, refused: HiddenToken | None) -> str:
+    async def _exchanged_token(self, target: ExchangeTarget, refused: ApiToken | None) -> ApiToken:
         return await self._tools.resource_tokens.exchanged_token(self._active, target, refused=reveal(refused))
 
 
@@ -103,6 +111,10 @@ class SessionOIDC(OIDC):
     @property
     def _access(self) -> SessionAccess:
         return SessionAccess(self._active, self._tools)
+
+    @property
+    def _api_calls(self) -> ApiCalls:
+        return self._tools.api_calls
 
     @property
     def _challenges(self) -> Challenges | None:

@@ -1,6 +1,8 @@
 """Tokens for other APIs in exchange for the access token of a request, on behalf of its user (RFC 8693).
 
 The provider decides whose tokens it exchanges, and for which API; those of clients that act for no user are included.
+A token that is bound to a key of the caller (DPoP) is exchanged without proof of that key, which only the caller has.
+If the setting `dpop` asks for it, the new token is bound to a new key of ours, which is kept with it.
 """
 
 from collections.abc import Callable
@@ -9,9 +11,9 @@ from hashlib import sha256
 from asgi_oidc.bearer.active_token import ActiveToken
 from asgi_oidc.bearer.authentication import TokenAuthenticator
 from asgi_oidc.errors import SessionEnded
-from asgi_oidc.protocol.token_endpoint import RefreshAnswer
 from asgi_oidc.protocol.token_exchange import ExchangeTarget
-from asgi_oidc.tokens.api_tokens import ApiTokens, exchange
+from asgi_oidc.tokens.api_token import ApiToken
+from asgi_oidc.tokens.api_tokens import ApiTokens, IssuedToken, exchange
 
 
 class TokenExchange:
@@ -27,7 +29,9 @@ class TokenExchange:
         """Wait until no token call is under way."""
         await self._tokens.drained()
 
-    async def exchanged_token(self, active: ActiveToken, target: ExchangeTarget, *, refused: str | None = None) -> str:
+    async def exchanged_token(
+        self, active: ActiveToken, target: ExchangeTarget, *, refused: str | None = None
+    ) -> ApiToken:
         """Return an access token in exchange for that of a request.
 
         Args:
@@ -39,10 +43,12 @@ class TokenExchange:
             SessionEnded: the token of the request expired or was revoked in the meantime.
         """
 
-        async def call() -> RefreshAnswer:
-            return await active.connection.exchange_token(active.token, target)
+        async def call() -> IssuedToken:
+            dpop_key = await active.connection.dpop_key()
+            answer = await active.connection.exchange_token(active.token, target, dpop_key=dpop_key)
+            return IssuedToken(answer, "" if dpop_key is None else dpop_key.text)
 
-        async def request_token() -> RefreshAnswer:
+        async def request_token() -> IssuedToken:
             return await exchange(call, provider=active.provider, issuer=active.user_id.issuer)
 
         async def check_owner() -> None:

@@ -44,6 +44,7 @@ from asgi_oidc.protocol.step_up import ANOTHER_ACCOUNT, ANY_LOGIN, Authenticatio
 from asgi_oidc.provider.directory import ProviderDirectory
 from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.settings.settings import Settings
+from asgi_oidc.tokens.api_token import ApiCalls
 from asgi_oidc.tokens.recheck import RecheckingAuthenticator, SessionRechecks
 from asgi_oidc.web.asgi_types import ASGIApp
 from asgi_oidc.web.return_to import ReturnPaths
@@ -294,6 +295,7 @@ def _make_session_tools(
         leeway=settings.leeway,
         text=pages.layout.text,
         now=sessions.now,
+        api_calls=ApiCalls(now=sessions.now),
         challenges=None if bearer is None else bearer.challenges,
         token_exchange=None if bearer is None else bearer.exchange,
     )

@@ -4,6 +4,7 @@ The owner, a session or the bearer token of a program, is part of every key: nob
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 
 import anyio
 
@@ -14,13 +15,27 @@ from asgi_oidc.protocol.token_exchange import ExchangeTarget
 from asgi_oidc.provider.provider_failures import log_provider_failure
 from asgi_oidc.sessions.lifetimes import refresh_due_at
 from asgi_oidc.single_flight import SingleFlight
+from asgi_oidc.tokens.api_token import ApiToken
 from asgi_oidc.tokens.refresh_lock import COOL_DOWN, REFRESH_DEADLINE, refresh_failed
 from asgi_oidc.tokens.token_cache import CachedFailure, CachedToken, TokenCache
 from asgi_oidc.tokens.token_validity import FORCE_PAUSE
 
 UNKNOWN_LIFETIME = 60  # seconds for which a token is used if the provider does not say how long it is valid
 
-GetToken = Callable[[], Awaitable[RefreshAnswer]]
+
+@dataclass(frozen=True, slots=True)
+class IssuedToken:
+    """What the provider has issued.
+
+    Attributes:
+        dpop_key: the private key that the token is bound to; empty for a bearer token.
+    """
+
+    answer: RefreshAnswer
+    dpop_key: str = field(default="", repr=False)
+
+
+GetToken = Callable[[], Awaitable[IssuedToken]]
 CheckOwner = Callable[[], Awaitable[None]]
 """Raises an error if the owner must not get a token any more."""
 
@@ -45,7 +60,7 @@ class ApiTokens:
         *,
         check_owner: CheckOwner,
         refused: str | None,
-    ) -> str:
+    ) -> ApiToken:
         """Return a cached token, or get a new one.
 
         Args:
@@ -71,7 +86,7 @@ class ApiTokens:
             )
             await check_owner()
         if cached.access_token is not None and now < cached.expires_at:
-            return cached.access_token
+            return ApiToken(cached.access_token, cached.dpop_key)
         raise cached.failure.error() if cached.failure else TokenNotGranted(detail="the new token had already expired")
 
     async def _request_and_cache(
@@ -80,20 +95,24 @@ class ApiTokens:
         """Request a token and cache it; cache a failure as well, along with an older token that is still valid."""
         now = self._now()
         try:
-            answer = await request_token()
+            issued = await request_token()
         except (TokenNotGranted, RefreshFailed, StoreUnavailable) as error:
             failure = CachedFailure(type(error), error.code, error.detail)
             old = self._cache.find(owner, target)
-            token, expires_at = (None, now) if old is None else (old.access_token, old.expires_at)
-            cached = CachedToken(token, now, now + COOL_DOWN, expires_at, forced_at, failure)
+            token, expires_at, key = (None, now, "")
+            if old is not None:
+                token, expires_at, key = old.access_token, old.expires_at, old.dpop_key
+            cached = CachedToken(token, now, now + COOL_DOWN, expires_at, forced_at, failure, key)
         else:
+            answer, key = issued.answer, issued.dpop_key
             lifetime = UNKNOWN_LIFETIME if answer.expires_in is None else answer.expires_in
-            cached = CachedToken(answer.access_token, now, refresh_due_at(now, lifetime), now + lifetime, forced_at)
+            due_at, expires_at = refresh_due_at(now, lifetime), now + lifetime
+            cached = CachedToken(answer.access_token, now, due_at, expires_at, forced_at, dpop_key=key)
         self._cache.keep(owner, target, cached)
         return cached
 
 
-async def exchange(call: GetToken, *, provider: str, issuer: str) -> RefreshAnswer:
+async def exchange(call: GetToken, *, provider: str, issuer: str) -> IssuedToken:
     """Make the call of a token exchange within its deadline, and translate its errors for the app.
 
     Args:

@@ -6,12 +6,13 @@ They are cached in the memory of this process, each for one session and one targ
 from collections.abc import Callable
 
 from asgi_oidc.errors import SessionEnded, TokenNotGranted
-from asgi_oidc.protocol.token_endpoint import RefreshAnswer
+from asgi_oidc.protocol.dpop.make_proof import read_dpop_key
 from asgi_oidc.protocol.token_exchange import ExchangeTarget
 from asgi_oidc.provider.omitted_groups import log_omitted_groups
 from asgi_oidc.sessions.repository import ActiveSession
 from asgi_oidc.sessions.session_providers import SessionProviders
-from asgi_oidc.tokens.api_tokens import ApiTokens, GetToken, exchange
+from asgi_oidc.tokens.api_token import ApiToken
+from asgi_oidc.tokens.api_tokens import ApiTokens, GetToken, IssuedToken, exchange
 from asgi_oidc.tokens.refresh import TokenRefresher
 from asgi_oidc.tokens.refresh_lock import RefreshLocks
 from asgi_oidc.tokens.refresh_result import claims_refreshed
@@ -33,7 +34,7 @@ class ResourceTokens:
         """Wait until no token call is under way."""
         await self._tokens.drained()
 
-    async def token_for_resource(self, active: ActiveSession, resource: str, *, refused: str | None = None) -> str:
+    async def token_for_resource(self, active: ActiveSession, resource: str, *, refused: str | None = None) -> ApiToken:
         """Return an access token for one resource, obtained with the refresh token (RFC 8707 §2.2).
 
         Args:
@@ -45,7 +46,7 @@ class ResourceTokens:
         """
         session = active.session
 
-        async def request_token() -> RefreshAnswer:
+        async def request_token() -> IssuedToken:
             if session.tokens.refresh_token is None:
                 detail = (
                     "a token for a resource needs a refresh token, and the session has none: see examples/providers"
@@ -65,13 +66,13 @@ class ResourceTokens:
                 )
                 log_omitted_groups(tokens.claims)
                 await self._refresher.save(lock, tokens)
-                return answer
+                return IssuedToken(answer, lock.session.login.dpop_key)
 
         return await self._token(active, resource, request_token, refused=refused)
 
     async def exchanged_token(
         self, active: ActiveSession, target: ExchangeTarget, *, refused: str | None = None
-    ) -> str:
+    ) -> ApiToken:
         """Return an access token in exchange for the user's own (RFC 8693 §2).
 
         Raises:
@@ -79,21 +80,22 @@ class ResourceTokens:
             SessionEnded, AccessTokenExpired, RefreshFailed, StoreUnavailable: as `TokenRefresher.valid_access_token`.
         """
 
-        async def request_token() -> RefreshAnswer:
+        async def request_token() -> IssuedToken:
             subject_token = await self._refresher.valid_access_token(active)
-
-            async def call() -> RefreshAnswer:
-                provider = await self._providers.of(active.session.login)
-                return await provider.exchange_token(subject_token, target)
-
             login = active.session.login
+
+            async def call() -> IssuedToken:
+                provider, dpop_key = await self._providers.of(login), read_dpop_key(login.dpop_key)
+                answer = await provider.exchange_token(subject_token, target, dpop_key=dpop_key)
+                return IssuedToken(answer, login.dpop_key)
+
             return await exchange(call, provider=login.provider, issuer=login.issuer)
 
         return await self._token(active, target, request_token, refused=refused)
 
     async def _token(
         self, active: ActiveSession, target: str | ExchangeTarget, request_token: GetToken, *, refused: str | None
-    ) -> str:
+    ) -> ApiToken:
         async def check_owner() -> None:
             await self._refresher.check_not_over(active)  # the user may have signed out in the meantime
 

@@ -33,6 +33,7 @@ class CachedToken:
         expires_at: from then on, the token is not used.
         forced_at: when a token was last requested because an API had refused a valid one.
         failure: why there is no token, or no newer one.
+        dpop_key: the private key that it is bound to; empty for a bearer token.
     """
 
     access_token: str | None = field(repr=False)
@@ -41,6 +42,7 @@ class CachedToken:
     expires_at: int
     forced_at: int = 0
     failure: CachedFailure | None = None
+    dpop_key: str = field(default="", repr=False)
 
 
 class TokenCache:

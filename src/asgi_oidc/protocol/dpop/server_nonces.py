@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from asgi_oidc.errors import AnswerRejected
 
 NONCE_HEADER = "dpop-nonce"
-USE_DPOP_NONCE = "use_dpop_nonce"
+USE_DPOP_NONCE, INVALID_DPOP_PROOF = "use_dpop_nonce", "invalid_dpop_proof"
 MAX_NONCE_LENGTH = 1024  # characters; it is sent back with each call, and those of real servers have about 50
+MAX_CHALLENGES_LENGTH = 4096  # characters of `WWW-Authenticate` that are read
 
 # `NQCHAR` (RFC 9449 §8.1). Two headers with a nonce are joined by a comma and a space, which is no nonce.
+_CHALLENGE_ERROR = re.compile(r'(?:^|[\s,])error="([a-z_]{1,40})"')
 _NONCE = re.compile(r"[!#-\[\]-~]+")
 
 
@@ -41,6 +43,11 @@ def read_demanded_nonce(headers: Mapping[str, str], *, sent: str | None, source:
     if nonce == sent:
         raise nonce_refused(source, status)
     return nonce
+
+
+def read_challenge_errors(www_authenticate: str) -> frozenset[str]:
+    """Return the errors in the challenges of an API, whatever their schemes (RFC 6750 §3, RFC 9449 §7.1)."""
+    return frozenset(_CHALLENGE_ERROR.findall(www_authenticate[:MAX_CHALLENGES_LENGTH]))
 
 
 def nonce_refused(source: str, status: int) -> AnswerRejected:
