@@ -87,6 +87,7 @@ def test_five_settings_are_enough():
         "token_endpoint_auth_signing_alg": None,
         "par": "auto",
         "request_object": False,
+        "request_object_signing_alg": None,
         "dpop": "never",
         "decryption_key": None,
         "authorization_details": (),

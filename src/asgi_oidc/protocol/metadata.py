@@ -77,6 +77,8 @@ class ProviderMetadata(ServerMetadata, frozen=True, kw_only=True):
     # `protocol/provider_compatibility.py` reads them.
     require_pushed_authorization_requests: object = None
     require_signed_request_object: object = None
+    request_parameter_supported: object = None
+    request_object_signing_alg_values_supported: object = None
     authorization_details_types_supported: object = None
     response_types_supported: object = None
     response_modes_supported: object = None

@@ -15,10 +15,9 @@ from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.dpop.make_proof import ALGORITHM
 from asgi_oidc.protocol.jarm import SIGNED_MODES
 from asgi_oidc.protocol.metadata import ProviderMetadata, texts_of
+from asgi_oidc.protocol.request_object import choose_request_key
 
 MAX_LISTED = 10  # values of a metadata member, in an error text
-
-AT_THE_PROVIDER = "turn this requirement off for this client at the provider"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +29,8 @@ class LoginPlan:
         algorithms: the accepted signature algorithms; None if the setting `algorithms` overrides the metadata.
         uses_pkce: as in `authorization_parameters`.
         par: when the request is pushed: `auto`, `always` or `never`.
+        request_object: whether the request is signed, even if the provider does not require it.
+        request_object_signing_alg: the algorithm; None to choose from metadata.
         dpop: the setting.
         authorization_details: what a login asks the user to authorize.
     """
@@ -39,6 +40,8 @@ class LoginPlan:
     algorithms: Collection[str] | None = None
     uses_pkce: bool = True
     par: str = "auto"
+    request_object: bool = False
+    request_object_signing_alg: str | None = None
     dpop: str = "never"
     authorization_details: Required = ()
 
@@ -46,6 +49,10 @@ class LoginPlan:
         """Return whether the authorization request is pushed to the provider first (RFC 9126)."""
         is_required = metadata.require_pushed_authorization_requests is True  # §5
         return self.par == "always" or (self.par == "auto" and is_required)
+
+    def is_signed(self, metadata: ProviderMetadata) -> bool:
+        """Return whether the authorization request is signed (RFC 9101)."""
+        return self.request_object or metadata.require_signed_request_object is True  # §10.5
 
 
 class Incompatibility(NamedTuple):
@@ -59,7 +66,7 @@ def find_incompatibilities(metadata: ProviderMetadata, plan: LoginPlan) -> list[
     """Return everything that makes every login impossible; what only might do so is left out."""
     obstacles = [
         _par(metadata, plan),
-        _request_object(metadata),
+        _request_object(metadata, plan),
         _client_auth(metadata, plan.client),
         _lacks(metadata, "response_types_supported", "code", "response_type_unsupported"),
         _lacks(metadata, "grant_types_supported", "authorization_code", "grant_type_unsupported"),
@@ -93,10 +100,20 @@ def _par(metadata: ProviderMetadata, plan: LoginPlan) -> Incompatibility | None:
     return Incompatibility("par_unsupported", text if is_required else f"{text}, or set par (OIDC_PAR) to auto")
 
 
-def _request_object(metadata: ProviderMetadata) -> Incompatibility | None:
-    if metadata.require_signed_request_object is True:  # RFC 9101 §10.5
-        text = f"require_signed_request_object is true, but asgi-oidc does not sign requests: {AT_THE_PROVIDER}"
+def _request_object(metadata: ProviderMetadata, plan: LoginPlan) -> Incompatibility | None:
+    if not plan.is_signed(metadata):
+        return None
+    if not plan.client.keys:
+        text = "require_signed_request_object is true, but no key signs: set client_key (OIDC_CLIENT_KEY)"
         return Incompatibility("request_object_required", text)
+    if metadata.request_parameter_supported is False and not plan.is_pushed(metadata):
+        text = "request_parameter_supported is false, but the request is signed: set par (OIDC_PAR) to always"
+        return Incompatibility("request_object_unsupported", text)
+    try:
+        choose_request_key(metadata, plan.client, plan.request_object_signing_alg)
+    except AnswerRejected as error:
+        text = f"request_object_signing_alg_values_supported: {error.detail}: add one of these at the provider"
+        return Incompatibility(error.code, text)
     return None
 
 

@@ -1,10 +1,11 @@
-"""Makes the URL of an authorization request, for which the request is pushed to the provider first if need be."""
+"""Makes the URL of an authorization request, which is signed, and pushed to the provider first, if need be."""
 
-from collections.abc import Sequence
+import secrets
+from collections.abc import Callable, Sequence
 
 import anyio
 
-from asgi_oidc.errors import ProviderUnavailable
+from asgi_oidc.errors import ProviderUnavailable, ProviderUnsupported
 from asgi_oidc.protocol.authorization_details import parameter_of
 from asgi_oidc.protocol.authorization_endpoint import Params, account_prompt, authorization_url
 from asgi_oidc.protocol.client_registration import Client
@@ -13,9 +14,10 @@ from asgi_oidc.protocol.messages import Call
 from asgi_oidc.protocol.metadata import ProviderMetadata
 from asgi_oidc.protocol.provider_compatibility import LoginPlan
 from asgi_oidc.protocol.pushed_authorization import par_call, read_par_answer
+from asgi_oidc.protocol.request_object import BESIDE_OBJECT, choose_request_key, sign_request
 from asgi_oidc.protocol.step_up import ANOTHER_ACCOUNT, AuthenticationRequest, joined_prompt
 from asgi_oidc.provider.call_limit import CallLimit
-from asgi_oidc.provider.client_calls import ClientCalls
+from asgi_oidc.provider.client_calls import RANDOM_BYTES, ClientCalls
 from asgi_oidc.provider.provider_settings import ProviderSettings
 
 # Anyone can start logins, each of which costs a call. So pushed requests have a limit of their own, below that of all
@@ -23,15 +25,17 @@ from asgi_oidc.provider.provider_settings import ProviderSettings
 MAX_CALLS = 20  # at once
 MAX_WAITING = 100  # calls that wait for a slot; further logins do not start
 DEADLINE = 10.0  # seconds, the wait for a slot included
+MAX_URL_LENGTH = 8000  # characters; Tomcat refuses a request line of more than 8 kB, and others do at about that size
 
 
 class AuthorizationRequests:
     """Makes the URLs of authorization requests to one provider."""
 
-    __slots__ = ("_calls", "_limit")
+    __slots__ = ("_calls", "_clock", "_limit")
 
-    def __init__(self, calls: ClientCalls) -> None:
+    def __init__(self, calls: ClientCalls, *, clock: Callable[[], float]) -> None:
         self._calls = calls
+        self._clock = clock
         self._limit = CallLimit(MAX_CALLS)
 
     async def url(
@@ -45,20 +49,42 @@ class AuthorizationRequests:
 
         Raises:
             ProviderUnavailable: the provider is down or slow, or too many calls are running.
+            ProviderUnsupported: the URL of a signed request is too long.
             ProviderError: it refuses the request, or its answer cannot be used.
         """
         if not plan.is_pushed(metadata):
-            return authorization_url(metadata, parameters)
-        request_uri = await self._push(metadata, parameters, dpop_key)
+            return self._url_with_request(metadata, plan, parameters)
+        request_uri = await self._push(metadata, plan, parameters, dpop_key)
         # The provider ignores all other parameters (RFC 9126 §4).
         return authorization_url(metadata, {"client_id": plan.client.client_id, "request_uri": request_uri})
 
-    async def _push(self, metadata: ProviderMetadata, parameters: Params, dpop_key: DPoPKey | None) -> str:
+    def _url_with_request(self, metadata: ProviderMetadata, plan: LoginPlan, parameters: Params) -> str:
+        if not plan.is_signed(metadata):
+            return authorization_url(metadata, parameters)
+        beside = {name: parameters[name] for name in BESIDE_OBJECT if name in parameters}
+        url = authorization_url(metadata, {**beside, "request": self._sign(metadata, plan, parameters)})
+        if len(url) > MAX_URL_LENGTH:
+            detail = f"the URL of the signed request has {len(url)} characters, and servers accept about 8,000"
+            raise ProviderUnsupported("request_object_too_long", f"{detail}: set par (OIDC_PAR) to always")
+        return url
+
+    def _sign(self, metadata: ProviderMetadata, plan: LoginPlan, parameters: Params) -> str:
+        key = choose_request_key(metadata, plan.client, plan.request_object_signing_alg)
+        jti, now = secrets.token_urlsafe(RANDOM_BYTES), int(self._clock())
+        return sign_request(parameters, key, issuer=metadata.issuer, now=now, jti=jti)
+
+    async def _push(
+        self, metadata: ProviderMetadata, plan: LoginPlan, parameters: Params, dpop_key: DPoPKey | None
+    ) -> str:
         if self._limit.waiting >= MAX_WAITING:
             raise ProviderUnavailable("par_limit", f"{MAX_WAITING} logins wait for a call already")
 
         def make(client: Client) -> Call:
-            return par_call(metadata, client, parameters)
+            if not plan.is_signed(metadata):
+                return par_call(metadata, client, parameters)
+            # The object has all parameters (RFC 9126 §3); each attempt gets one of its own.
+            request = self._sign(metadata, plan, parameters)
+            return par_call(metadata, client, {"client_id": client.client_id, "request": request})
 
         try:
             with anyio.fail_after(DEADLINE):

@@ -79,7 +79,7 @@ class OpenIDConnection(ProviderConnection):
         self._tokens = TokenVerifier(settings, expectations, http=http, metadata=self.metadata, clock=clock)
         self._dpop = DPoPCalls(http, clock=clock, public_url=self._public_url)
         self._calls = ClientCalls(http, settings.client, issuer=settings.issuer, clock=clock, dpop=self._dpop)
-        self._requests = AuthorizationRequests(self._calls)
+        self._requests = AuthorizationRequests(self._calls, clock=clock)
         self._userinfo = UserinfoEndpoint(
             settings, expectations, self._tokens, http=http, dpop=self._dpop, metadata=self.metadata
         )

@@ -41,6 +41,7 @@ class ProviderSettings:
         callback_path: path of the redirect URI below `base_url`; None for the default one.
         par: `auto`, `always` or `never`.
         request_object: whether the authorization request is signed.
+        request_object_signing_alg: the algorithm of that signature; None to choose from metadata.
         dpop: `never`, `auto` or `always`.
         authorization_details: what every login asks the user to authorize.
         profile: the security profile that everything has to meet; None for none.
@@ -69,6 +70,7 @@ class ProviderSettings:
     callback_path: str | None = None
     par: str = "auto"
     request_object: bool = False
+    request_object_signing_alg: str | None = None
     dpop: str = "never"
     authorization_details: Required = field(default=(), repr=False)
     profile: str | None = None
@@ -159,6 +161,8 @@ class ProviderSettings:
             None if self.algorithms_named else self.algorithms,
             uses_pkce=not self.exceptions.allow_missing_pkce,
             par="always" if self.profile is not None else self.par,  # FAPI 2.0 Security Profile §5.3.2.2
+            request_object=self.request_object,
+            request_object_signing_alg=self.request_object_signing_alg,
             dpop=self.dpop,
             authorization_details=self.authorization_details,
         )

@@ -12,7 +12,8 @@ _ASSERTION = "private_key_jwt"
 
 def client_problems(values: Mapping[str, Any]) -> list[str]:
     """Return the problems of how the client authenticates; settings that could not be read are missing."""
-    return [*_missing(values), *_unused(values), *_algorithm_problems(values), *_secret_problems(values)]
+    problems = [*_missing(values), *_unused(values), *_algorithm_problems(values), *_secret_problems(values)]
+    return [*problems, *_request_object_problems(values)]
 
 
 def _missing(values: Mapping[str, Any]) -> Iterator[str]:
@@ -52,6 +53,16 @@ def _algorithm_problems(values: Mapping[str, Any]) -> Iterator[str]:
         yield "token_endpoint_auth_signing_alg: nothing uses it: the app signs no assertion with client_key"
     elif alg not in key[0].algorithms:
         yield f"token_endpoint_auth_signing_alg: the first client_key signs with {', '.join(key[0].algorithms)}"
+
+
+def _request_object_problems(values: Mapping[str, Any]) -> Iterator[str]:
+    key, alg = values.get("client_key"), values.get("request_object_signing_alg")
+    if values.get("request_object") and "client_key" in values and not key:
+        yield "request_object: needs client_key, which signs the request"
+    if alg is not None and key and alg not in key[0].algorithms:
+        yield f"request_object_signing_alg: the first client_key signs with {', '.join(key[0].algorithms)}"
+    if alg is not None and "client_key" in values and not key:
+        yield "request_object_signing_alg: nothing uses it: set client_key, which signs requests"
 
 
 def _secret_problems(values: Mapping[str, Any]) -> Iterator[str]:

@@ -69,6 +69,8 @@ def _incompatibilities(values: Mapping[str, Any], metadata: ProviderMetadata) ->
         uses_pkce=not values.get("allow_missing_pkce"),
         authorization_details=values.get("authorization_details", ()),
         par="always" if values.get("profile") else values.get("par", "auto"),
+        request_object=bool(values.get("request_object")),
+        request_object_signing_alg=values.get("request_object_signing_alg"),
         dpop=values.get("dpop", "never"),
     )
     return problems + [obstacle.text for obstacle in find_incompatibilities(metadata, plan)]

@@ -109,6 +109,7 @@ def provider_settings(values: Mapping[str, Any], *, title: str | None = None) ->
         callback_path=values["callback_path"],
         par=values["par"],
         request_object=values["request_object"],
+        request_object_signing_alg=values["request_object_signing_alg"],
         dpop=values["dpop"],
         authorization_details=values["authorization_details"],
         profile=values["profile"],

@@ -89,6 +89,7 @@ class Settings:
     token_endpoint_auth_signing_alg: str | None
     par: str
     request_object: bool
+    request_object_signing_alg: str | None
     dpop: str
     decryption_key: tuple[str | Mapping[str, Any], ...] | None = field(repr=False)
     authorization_details: tuple[str, ...] = field(repr=False)

@@ -67,7 +67,17 @@ class StrongClientKeywords(TypedDict, total=False):
     request_object: bool
     """Whether to sign the authorization request with `client_key` (RFC 9101).
 
+    The provider then notices if anybody has changed it on its way through the browser. The request becomes long; with
+    `par="always"`, the URL stays short. If the provider's metadata requires signed requests, they are signed anyway.
+
     Default: `False`. Variable: `OIDC_REQUEST_OBJECT`. Since 0.2.
+    """
+
+    request_object_signing_alg: str | None
+    """The algorithm of signed requests, such as `PS256`, `ES256` or `EdDSA`.
+
+    Default: `None`, which takes the best one that the key allows and the metadata lists. Variable:
+    `OIDC_REQUEST_OBJECT_SIGNING_ALG`. Since 0.2.
     """
 
     dpop: str

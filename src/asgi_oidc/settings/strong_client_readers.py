@@ -28,6 +28,10 @@ def _read_assertion_alg(value: object) -> str:
     return read_one_of(value, (*SIGNING_ALGORITHMS, *SECRET_BYTES))
 
 
+def _read_request_alg(value: object) -> str:
+    return read_one_of(value, SIGNING_ALGORITHMS)
+
+
 def _read_par(value: object) -> str:
     return read_one_of(value, ("auto", "always", "never"))
 
@@ -49,6 +53,7 @@ STRONG_CLIENT_READERS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
     "token_endpoint_auth_signing_alg": (None, _read_assertion_alg),
     "par": ("auto", _read_par),
     "request_object": (False, read_switch),
+    "request_object_signing_alg": (None, _read_request_alg),
     "dpop": ("never", _read_dpop),
     "decryption_key": (None, read_keys),
     "authorization_details": ((), read_required),

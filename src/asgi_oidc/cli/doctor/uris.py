@@ -70,7 +70,9 @@ def _to_register(provider: ExaminedProvider, host: Settings) -> list[Finding]:
 
 async def _try_redirect_uri(provider: ExaminedProvider, host: Settings) -> list[Finding]:
     metadata, plan = provider.openid_metadata, provider.settings.login_plan
-    if metadata is None or (plan.is_pushed(metadata) and find_incompatibilities(metadata, plan)):
+    if metadata is None:
+        return []
+    if (plan.is_pushed(metadata) or plan.is_signed(metadata)) and find_incompatibilities(metadata, plan):
         return []  # reported with the metadata
     redirect_uri = host.redirect_uri(provider.settings)
     try:
@@ -100,7 +102,7 @@ async def _authorization_url(provider: ExaminedProvider, metadata: ProviderMetad
         uses_pkce=not settings.exceptions.allow_missing_pkce,
     )
     calls = ClientCalls(provider.http, settings.client, issuer=settings.issuer, clock=provider.site.clock)
-    url = await AuthorizationRequests(calls).url(metadata, settings.login_plan, parameters)
+    url = await AuthorizationRequests(calls, clock=provider.site.clock).url(metadata, settings.login_plan, parameters)
     return provider.back_channel.url(url, issuer=settings.issuer)
 
 

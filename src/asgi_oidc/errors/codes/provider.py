@@ -247,7 +247,22 @@ REQUIREMENTS = [
         "Authorization requests should be pushed (RFC 9126), but the provider has no endpoint for that.",
         "Set `par` to `auto`, or name the `pushed_authorization_request_endpoint` in `metadata`.",
     ),
-    Code("request_object_required", "The provider requires signed requests, which are not supported.", _PROVIDER),
+    Code(
+        "request_object_required",
+        "The provider requires signed authorization requests (RFC 9101), but there is no key to sign with.",
+        "Set `client_key`, and register its public half at the provider.",
+    ),
+    Code(
+        "request_object_unsupported",
+        "Authorization requests should be signed (RFC 9101), but the provider accepts none, or no algorithm of "
+        "`client_key`.",
+        "Enable it for this client at the provider, or use another key. The log line names what is missing.",
+    ),
+    Code(
+        "request_object_too_long",
+        "The URL of a signed authorization request is longer than servers accept.",
+        "Set `par` to `always`: then the provider gets the request directly.",
+    ),
     Code(
         "client_auth_unsupported",
         "The provider supports none of the methods with which the app can authenticate.",
