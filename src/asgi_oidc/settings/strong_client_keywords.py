@@ -42,7 +42,10 @@ class StrongClientKeywords(TypedDict, total=False):
     """
 
     client_assertion_file: str | None
-    """The path of a file with a signed assertion that another system renews, such as a Kubernetes service account.
+    """The path of a file with a signed assertion that another system renews: workload identity, without any secret.
+
+    Such as the projected token of a Kubernetes service account, the token that a GitHub job has written, or the file
+    that Entra names in `AZURE_FEDERATED_TOKEN_FILE`. It is read for each call, and sent as `client_assertion`.
 
     Default: `None`. Variable: `OIDC_CLIENT_ASSERTION_FILE`. Since 0.2.
     """

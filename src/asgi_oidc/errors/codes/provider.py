@@ -264,6 +264,11 @@ REQUIREMENTS = [
         "Set `par` to `always`: then the provider gets the request directly.",
     ),
     Code(
+        "client_assertion_file",
+        "The file of `client_assertion_file` is missing, malformed or expired, so the app could not authenticate.",
+        "The log line has the path and what was found: check that its volume is mounted, and what renews it.",
+    ),
+    Code(
         "client_auth_unsupported",
         "The provider supports none of the methods with which the app can authenticate.",
         "Enable `client_secret_basic` or `client_secret_post` for this client at the provider.",
