@@ -26,8 +26,8 @@ pytestmark = [pytest.mark.real, pytest.mark.long]
 
 SERVERS = ("uvicorn-h11", "hypercorn-trio")
 # How the client authenticates, and where sessions are.
-SAMPLE = [("certificate", "a store")]
-CASES = size(SAMPLE, [*SAMPLE, ("certificate", "cookies")])
+SAMPLE = [("key", "cookies"), ("certificate", "a store")]
+CASES = size(SAMPLE, [*SAMPLE, ("key", "a store"), ("certificate", "cookies")])
 
 
 class Balancer(httpx.AsyncBaseTransport):

@@ -52,7 +52,14 @@ def certificate_and_proof(authority: ClientAuthority) -> StrongClient:
     return made.knowing(changes)
 
 
+def signs_requests(authority: ClientAuthority) -> StrongClient:
+    """Make a client of Message Signing: its requests are signed, and so are the responses."""
+    made = client_with_key(dpop="always", request_object=True, authorization_params={"response_mode": "jwt"})
+    return made.knowing({"request_object_signing_alg": "ES256", "require_signed_request_object": True})
+
+
 CLIENTS: Mapping[str, MakeClient] = {
+    "signed request": signs_requests,
     "query.jwt": signed("query.jwt"),
     "form_post.jwt": signed("form_post.jwt"),
     "jwt": signed("jwt"),
