@@ -3,11 +3,15 @@
 import importlib
 import inspect
 import sys
+import traceback
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from typing import Any, NamedTuple
 
+from asgi_oidc.errors import SettingsError
 from asgi_oidc.integrations.find_middlewares import middlewares
 from asgi_oidc.middleware import OIDCMiddleware
+from asgi_oidc.web.asgi_types import Receive, Scope, Send
 
 
 class NoSuchApp(Exception):
@@ -16,6 +20,10 @@ class NoSuchApp(Exception):
 
 class NoMiddleware(NoSuchApp):
     """The app has no `OIDCMiddleware`."""
+
+
+class ImportFailed(Exception):
+    """The app raised an exception when it was imported."""
 
 
 class FoundApp(NamedTuple):
@@ -52,6 +60,28 @@ def find_app(name: str, *, is_factory: bool = False) -> FoundApp:
             "outside: name the middleware itself, such as package.module:guarded_app"
         )
     return FoundApp(app, found)
+
+
+def import_app(name: str, *, is_factory: bool) -> FoundApp:
+    """Import an app; whatever it raises becomes one exception, whose text shows the class and the line only.
+
+    Raises:
+        ImportFailed: the app raised an exception.
+        NoSuchApp, SettingsError: as in `find_app`.
+    """
+    try:
+        with redirect_stdout(sys.stderr):  # what an app prints must not stand in front of the JSON
+            return find_app(name, is_factory=is_factory)
+    except (NoSuchApp, SettingsError):
+        raise
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # an app may raise anything
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        missing = f" ({error.name})" if isinstance(error, ModuleNotFoundError) and error.name else ""
+        raise ImportFailed(f"{type(error).__name__}{missing} at {last.filename}, line {last.lineno}") from None
+
+
+async def no_app(scope: Scope, receive: Receive, send: Send) -> None:
+    """Stand for the app where only its settings count."""
 
 
 def _call_factory(factory: Any, name: str) -> Any:

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from asgi_oidc import __version__
-from asgi_oidc.cli.commands import demo, doctor, init, postgres_tables, provider, rules, serve
+from asgi_oidc.cli.commands import demo, doctor, init, postgres_tables, provider, register, rules, serve
 
 # Each is a module with HELP, DESCRIPTION, add_arguments(parser) and run(options), which returns the exit status.
 # It imports what it needs only when it runs.
-COMMANDS: Sequence[ModuleType] = (demo, doctor, init, postgres_tables, provider, rules, serve)
+COMMANDS: Sequence[ModuleType] = (demo, doctor, init, postgres_tables, provider, register, rules, serve)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

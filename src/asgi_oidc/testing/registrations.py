@@ -22,7 +22,23 @@ GRANT_TYPES = (
 )
 NOT_METADATA = ("client_id", "client_secret", "auth_methods", "resources", "assertion_issuers")
 """The fields of `Client` that a client cannot register."""
-DESCRIPTIONS = ("client_name", "client_uri", "logo_uri", "tos_uri", "policy_uri", "scope", "contacts", "software_id")
+DESCRIPTIONS = (
+    "application_type",
+    "authorization_details_types",
+    "backchannel_logout_session_required",
+    "client_name",
+    "client_uri",
+    "contacts",
+    "dpop_bound_access_tokens",
+    "frontchannel_logout_session_required",
+    "logo_uri",
+    "policy_uri",
+    "require_pushed_authorization_requests",
+    "require_signed_request_object",
+    "scope",
+    "software_id",
+    "tos_uri",
+)
 """What is kept and has no effect."""
 DEFAULTS = {
     "token_endpoint_auth_method": "client_secret_basic",

@@ -1,11 +1,7 @@
 """Finds the middlewares to examine, in an app or in the environment, and prints the report."""
 
-import logging
 import os
-import sys
-import traceback
 from collections.abc import Collection, Iterator, Mapping, MutableMapping, Sequence
-from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
@@ -19,14 +15,10 @@ from asgi_oidc.cli.doctor.processes import runs_several
 from asgi_oidc.cli.doctor.report import Section, json_report, text_report, worst_status
 from asgi_oidc.cli.doctor.settings import secrets_of, settings_findings
 from asgi_oidc.cli.env_file import UNREAD, add_variables, is_unread
-from asgi_oidc.cli.find_app import FoundApp, NoMiddleware, NoSuchApp, find_app
+from asgi_oidc.cli.find_app import ImportFailed, NoMiddleware, NoSuchApp, import_app, no_app
+from asgi_oidc.cli.quiet_log import without_log
 from asgi_oidc.errors import SettingsError
 from asgi_oidc.middleware import OIDCMiddleware
-from asgi_oidc.web.asgi_types import Receive, Scope, Send
-
-
-class ImportFailed(Exception):
-    """The app raised an exception when it was imported."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +45,7 @@ class Options:
 
 def diagnose(options: Options, *, environ: MutableMapping[str, str], output: TextIO) -> int:
     """Examine an app or the settings of the environment, print the report, and return the exit status."""
-    with _without_log():
+    with without_log():
         findings, sites = _find(options, environ)
         subjects = {finding.subject for finding in findings}
         sections = [Section("", sorted(subjects, key=SUBJECTS.index), findings)] if findings else []
@@ -78,17 +70,6 @@ def diagnose(options: Options, *, environ: MutableMapping[str, str], output: Tex
     )
     print(report, file=output)
     return worst_status(kept)
-
-
-@contextmanager
-def _without_log() -> Iterator[None]:
-    """Keep log lines, those of the app included, from standing between those of the report."""
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)  # what goes wrong becomes a finding
-    try:
-        yield
-    finally:
-        logging.disable(before)
 
 
 def _find(options: Options, environ: MutableMapping[str, str]) -> tuple[list[Finding], list[ExaminedApp]]:
@@ -123,31 +104,9 @@ def _unread_env_file(error: SettingsError, options: Options) -> Iterator[Finding
 
 def _middlewares(options: Options, environ: Mapping[str, str]) -> tuple[Sequence[OIDCMiddleware], object | None]:
     if options.app is None:
-        return [OIDCMiddleware.from_env(_no_app, environ=environ)], None
-    found = _import(options.app, is_factory=options.is_factory)
+        return [OIDCMiddleware.from_env(no_app, environ=environ)], None
+    found = import_app(options.app, is_factory=options.is_factory)
     return found.middlewares, found.app
-
-
-def _import(name: str, *, is_factory: bool) -> FoundApp:
-    """Import the app; whatever it raises becomes one exception, whose text shows the class and the line only.
-
-    Raises:
-        ImportFailed: the app raised an exception.
-        NoSuchApp, SettingsError: as in `find_app`.
-    """
-    try:
-        with redirect_stdout(sys.stderr):  # what an app prints must not stand in front of the JSON
-            return find_app(name, is_factory=is_factory)
-    except (NoSuchApp, SettingsError):
-        raise
-    except (Exception, SystemExit) as error:  # noqa: BLE001  # an app may raise anything
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        missing = f" ({error.name})" if isinstance(error, ModuleNotFoundError) and error.name else ""
-        raise ImportFailed(f"{type(error).__name__}{missing} at {last.filename}, line {last.lineno}") from None
-
-
-async def _no_app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Stand for the app: only its settings are examined."""
 
 
 def _sites(

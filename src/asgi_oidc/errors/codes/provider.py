@@ -45,13 +45,13 @@ CONNECTIONS = [
     Code(
         "metadata_unreachable jwks_unreachable token_unreachable userinfo_unreachable "
         "user_api_unreachable revocation_unreachable "
-        "introspection_unreachable par_unreachable",
+        "introspection_unreachable par_unreachable registration_unreachable",
         "The call failed, and the HTTP client did not say why. The log line has the class of its exception.",
         _LATER,
     ),
     Code(
         "metadata_timeout jwks_timeout token_timeout userinfo_timeout user_api_timeout revocation_timeout "
-        "introspection_timeout par_timeout",
+        "introspection_timeout par_timeout registration_timeout",
         "The provider did not answer completely within 10 seconds.",
         _LATER,
     ),
@@ -89,7 +89,8 @@ LOOK_UPS = [
 ANSWERS = [
     Code(
         "metadata_unavailable jwks_unavailable token_unavailable userinfo_unavailable "
-        "user_api_unavailable revocation_unavailable introspection_unavailable par_unavailable",
+        "user_api_unavailable revocation_unavailable introspection_unavailable par_unavailable "
+        "registration_unavailable",
         "The provider answered with 429 or a 5xx status.",
         _LATER,
     ),
@@ -100,32 +101,32 @@ ANSWERS = [
     ),
     Code(
         "metadata_redirect jwks_redirect token_redirect userinfo_redirect user_api_redirect revocation_redirect "
-        "introspection_redirect par_redirect",
+        "introspection_redirect par_redirect registration_redirect",
         "The provider answered with a redirect, which is never followed.",
         "Set `issuer`, or the endpoint in `metadata`, to the final URL.",
     ),
     Code(
         "metadata_compressed jwks_compressed token_compressed userinfo_compressed "
-        "user_api_compressed revocation_compressed introspection_compressed par_compressed",
+        "user_api_compressed revocation_compressed introspection_compressed par_compressed registration_compressed",
         "The answer is compressed, although the call asked for an uncompressed one.",
         "Turn off compression for these URLs in the proxy in front of the provider.",
     ),
     Code(
         "metadata_too_large jwks_too_large token_too_large userinfo_too_large user_api_too_large revocation_too_large "
-        "introspection_too_large par_too_large",
+        "introspection_too_large par_too_large registration_too_large",
         "The answer is larger than 256 kB.",
         "Reduce what the provider puts into it, such as the groups of a user.",
     ),
     Code(
         "metadata_status jwks_status token_status userinfo_status user_api_status revocation_status "
-        "introspection_status par_status",
+        "introspection_status par_status registration_status",
         "The provider answered with an unexpected status and no OAuth error. A pushed authorization request has to be "
         "answered with 201.",
         _CALLED,
     ),
     Code(
         "metadata_not_json jwks_not_json token_not_json userinfo_not_json user_api_not_json introspection_not_json "
-        "par_not_json",
+        "par_not_json registration_not_json",
         "The answer is not a JSON object; a list of e-mail addresses is not a JSON array.",
         _CALLED,
     ),
@@ -209,6 +210,12 @@ ANSWERS = [
         "Too many access tokens are being introspected, so no call was made for another one.",
         "Usually temporary: a slow provider, or a client that tries out tokens. Tokens that were accepted before have "
         "calls of their own.",
+    ),
+    Code(
+        "registration_malformed",
+        "The answer to a registration has no usable `client_id`, or a secret or token that cannot be one. Only "
+        "`asgi-oidc register` makes such calls.",
+        "Register the client at the provider's website; `asgi-oidc register --dry-run` prints the values.",
     ),
     Code(
         "par_malformed",

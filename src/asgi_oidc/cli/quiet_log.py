@@ -1,0 +1,16 @@
+"""Keeps log lines, those of the app included, from standing between the lines that a subcommand prints."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def without_log() -> Iterator[None]:
+    """Log nothing; what goes wrong is told by the subcommand."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)

@@ -1,0 +1,1 @@
+"""What `asgi-oidc register` does, step by step."""
