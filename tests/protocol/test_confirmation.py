@@ -62,3 +62,16 @@ def test_a_confirmation_that_cannot_be_checked_is_refused(cnf):
 
     assert caught.value.code == "claim_cnf"
     assert "aaa" not in caught.value.detail
+
+
+@pytest.mark.parametrize(("cnf", "is_accepted"), [({"jkt": "a" * 43}, True), ({}, False)])
+def test_what_keycloak_adds_to_a_thumbprint_confirms_nothing_by_itself(cnf, is_accepted):
+    """It says where `jkt` comes from; without that, nothing is bound."""
+    claims = {"cnf": {**cnf, "kc-jkt-type": "DPoP"}}
+
+    if is_accepted:
+        assert read_confirmation(claims) == Confirmation("a" * 43, None)
+    else:
+        with pytest.raises(TokenRejected) as rejected:
+            read_confirmation(claims)
+        assert rejected.value.code == "claim_cnf"

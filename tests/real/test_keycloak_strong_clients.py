@@ -146,7 +146,7 @@ async def test_a_strong_client_signs_users_in_and_out(site, case):
     assert home.url.partition("?")[0] == f"{browser.origin}/"
 
 
-@pytest.mark.parametrize("case", [CASES["certificate"]], ids=["certificate"])
+@pytest.mark.parametrize("case", [CASES["PAR and DPoP"], CASES["certificate"]], ids=["DPoP", "certificate"])
 async def test_tokens_stay_bound_when_they_are_refreshed(site, case):
     """An API takes the first token and the next one, and both are bound to the same."""
     async with site.served(case) as browser:

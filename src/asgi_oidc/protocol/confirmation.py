@@ -8,6 +8,8 @@ from asgi_oidc.protocol.claims import Claims
 
 JKT, X5T_S256 = "jkt", "x5t#S256"
 
+# Keycloak adds to `jkt` that it comes from DPoP, as seen in 26.7; that is not one more method of confirmation.
+_KEYCLOAK_JKT_TYPE = "kc-jkt-type"
 _SHA_256 = re.compile(r"[A-Za-z0-9_-]{43}")  # base64url without padding (RFC 7515 §2)
 
 
@@ -35,6 +37,8 @@ def read_confirmation(claims: Claims) -> Confirmation | None:
     if "cnf" not in claims:
         return None
     cnf = claims["cnf"]
+    if isinstance(cnf, dict) and JKT in cnf:
+        cnf = {name: value for name, value in cnf.items() if name != _KEYCLOAK_JKT_TYPE}
     if not isinstance(cnf, dict) or not cnf or cnf.keys() - {JKT, X5T_S256}:
         raise TokenRejected("claim_cnf", f"expected {JKT}, {X5T_S256} or both, as no other confirmation is supported")
     if not all(isinstance(thumbprint, str) and _SHA_256.fullmatch(thumbprint) for thumbprint in cnf.values()):
