@@ -6,12 +6,14 @@ from dataclasses import replace
 
 from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.issuer_template import PLACEHOLDER
+from asgi_oidc.protocol.jose_signing import public_jwk
 from asgi_oidc.provider.oauth2_settings import OAuth2Settings
 from asgi_oidc.provider.provider_settings import ProviderSettings
 from asgi_oidc.pytest_plugin.app_provider import ALGORITHM, AppProvider, TermsOfSignIns
 from asgi_oidc.pytest_plugin.oauth2_provider import OAuth2Provider
 from asgi_oidc.testing import Client as RegisteredClient
 from asgi_oidc.testing import serve
+from asgi_oidc.testing.authorization import client_auth_metadata
 
 CLIENT_SECRET = "client-secret-for-tests-of-32-bytes-and-more"  # noqa: S105  # no provider knows it
 
@@ -31,9 +33,9 @@ class FakeProviders:
         fake = self._by_issuer.get(key)
         if fake is None:
             fake = self._by_issuer[key] = self._make(settings)
-        known = settings.client
-        secret = CLIENT_SECRET if known.secret or known.secret_signer else None
-        fake.clients[known.client_id] = RegisteredClient(known.client_id, secret)
+        fake.clients[settings.client.client_id] = registration_of(settings.client)
+        if settings.client.keys:
+            fake.metadata.update(client_auth_metadata(fake.clients.values()))
         return fake
 
     @contextlib.contextmanager
@@ -61,7 +63,13 @@ class FakeProviders:
         client = fake.clients[settings.client.client_id]
         changed = replace(
             settings,
-            client=Client(client.client_id, client.client_secret),
+            client=Client(
+                client.client_id,
+                client.client_secret,
+                None if client.auth_methods is None else client.auth_methods[0],
+                keys=settings.client.keys,
+                signing_alg=settings.client.signing_alg,
+            ),
             http_client=fake.http_client(),
             exceptions=replace(settings.exceptions, metadata_url=None, internal_url=None, allow_hs256=False),
         )
@@ -80,6 +88,21 @@ class FakeProviders:
             fake.key_issuer = fake.metadata["issuer"] = settings.issuer
             fake.sends_iss = fake.metadata["authorization_response_iss_parameter_supported"] = False
         return fake
+
+
+def registration_of(client: Client) -> RegisteredClient:
+    """Return the client as the fake provider knows it: with the app's own keys, and another secret.
+
+    An app whose assertions are signed by somebody else gets a secret: there is nobody to sign them in a test.
+    """
+    keys = [public_jwk(key) for key in client.keys] or None
+    method = client.auth_method or ""
+    if not keys:
+        has_secret = client.has_secret or client.assertion_file is not None
+        return RegisteredClient(client.client_id, CLIENT_SECRET if has_secret else None)
+    if not method.startswith("client_secret_"):
+        return RegisteredClient(client.client_id, None, auth_methods=("private_key_jwt",), jwks=keys)
+    return RegisteredClient(client.client_id, CLIENT_SECRET, auth_methods=(method,), jwks=keys)
 
 
 def tenant_of(settings: ProviderSettings) -> str:
