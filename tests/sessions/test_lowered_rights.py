@@ -104,6 +104,24 @@ async def test_older_cookies_give_no_scope_back_elsewhere():
     assert await statuses(older, "/mail/inbox", "/page") == [401, 401]
 
 
+async def test_older_cookies_give_no_details_back_elsewhere():
+    """What was granted in detail (RFC 9396) is a right like a scope."""
+    details = [{"type": "payment"}]
+    rules = [Rule("/payments/*", authorization_details=details)]
+    site = Fleet(SHARED[0], rules=rules, authorization_details=details)
+    site.provider.authorization_details_types = ["payment"]
+    other, browser = site.other(), await site.signed_in()
+    older = copy_of(browser, other)
+    assert await statuses(older, "/payments/1") == [200]
+
+    with site.provider.fault("authorization_details_empty"):
+        await site.refresh(browser)
+    site.clock.advance(STALE + 1)
+
+    assert await statuses(other.browser_of(browser), "/payments/1", "/page") == [403, 200]
+    assert await statuses(older, "/payments/1", "/page") == [401, 401]
+
+
 async def test_older_cookies_live_no_longer_than_the_newer_ones():
     """`session_expiry` lowered the end."""
     site = Fleet(SHARED[0])
