@@ -208,3 +208,18 @@ async def test_calls_at_once_share_a_client(certificate):
         await own.close()
 
     assert server.certificates == [thumbprint(SELF_SIGNED)] * 5
+
+
+async def test_the_context_of_the_app_is_apart_from_ours(tmp_path, monkeypatch):
+    """What a handler switches off counts for its own calls only."""
+    other = make_certificate(tmp_path, name="other.example.com")
+    monkeypatch.setenv("SSL_CERT_FILE", other.ca)
+    http = Http(tls=MINE)
+    (await http.app_tls_context()).check_hostname = False
+    with mutual_tls_server(other, SELF_SIGNED) as server:
+        async with httpx.AsyncClient(verify=await http.app_tls_context()) as client:
+            assert (await client.get(server.url)).status_code == 200
+        with pytest.raises(ProviderUnavailable) as caught:
+            await call(server, http)
+
+    assert (caught.value.code, server.certificates) == ("connect_tls_name", [thumbprint(SELF_SIGNED)])

@@ -1,6 +1,7 @@
 """`scope["oidc"]` of a user with an access token: the token is never passed on, but can be exchanged."""
 
 import copy
+import ssl
 from collections.abc import Sequence
 from typing import Any
 
@@ -87,6 +88,11 @@ class BearerAccess:
             refused: the token that the API has answered with 401; it is not returned again.
         """
         return await self._exchanged_token(read_target(audience, resource, scope), refused)
+
+    @sanitizes_errors
+    async def client_tls_context(self) -> ssl.SSLContext:
+        """Return a TLS context that presents the certificate of this client, to which exchanged tokens are bound."""
+        return await self._active.connection.http.app_tls_context()
 
     @sanitizes_errors
     async def _exchanged_token(self, target: ExchangeTarget, refused: ApiToken | None) -> ApiToken:

@@ -1,5 +1,6 @@
 """`scope["oidc"]`: the session of a request, its tokens, and the URLs for signing in and out."""
 
+import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -51,6 +52,8 @@ class Access(Protocol):
         scope: str | None = None,
         refused: ApiToken | None = None,
     ) -> ApiToken: ...
+
+    async def client_tls_context(self) -> ssl.SSLContext: ...
 
 
 TextOf = Callable[[str, Scope], str]
@@ -253,6 +256,19 @@ class OIDC:
     def _api_calls(self) -> ApiCalls:
         """What makes proofs for APIs; only a signed-in user has it."""
         raise NotSignedIn(detail="the user of this request is not signed in")
+
+    async def client_tls_context(self) -> ssl.SSLContext:
+        """Return a TLS context that presents `client_certificate` to other APIs (RFC 8705 §3).
+
+            client = httpx.AsyncClient(verify=await scope["oidc"].client_tls_context())
+
+        Get it for each request: after a renewal it is another one. It trusts the same CAs as httpx.
+
+        Raises:
+            NotSignedIn: the user is not signed in; `SessionEnded` if the app does not have the provider any more.
+            OIDCError: the provider cannot be looked up, or `SSL_CERT_FILE` is invalid.
+        """
+        return await self._require_access().client_tls_context()
 
     def _require_access(self) -> Access:
         access = self._access

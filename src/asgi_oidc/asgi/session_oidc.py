@@ -1,5 +1,6 @@
 """`scope["oidc"]` of a user with a session: its tokens, and those for other APIs."""
 
+import ssl
 from typing import Any
 
 from asgi_oidc.asgi.scope_oidc import OIDC, SessionTools, reveal
@@ -83,6 +84,11 @@ class SessionAccess:
     ) -> ApiToken:
         """Return a token from a token exchange; `refused` as for `access_token`."""
         return await self._exchanged_token(read_target(audience, resource, scope), refused)
+
+    @sanitizes_errors
+    async def client_tls_context(self) -> ssl.SSLContext:
+        """Return a TLS context that presents the certificate of this client."""
+        return await self._tools.resource_tokens.client_tls_context(self._active)
 
     @sanitizes_errors
     async def _session_token(self, refused: ApiToken | None) -> ApiToken:

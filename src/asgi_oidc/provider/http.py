@@ -82,6 +82,7 @@ class OwnClient:
         self._limits = httpx.Limits(max_connections=max_connections, max_keepalive_connections=MAX_IDLE_CONNECTIONS)
         self._pool: RunVar[ClientPool[httpx.AsyncClient] | None] = run_var("http")
         self._contexts = TlsContexts(httpx.create_ssl_context)
+        self._app_contexts = TlsContexts(httpx.create_ssl_context)  # apart: the app may change what it gets
 
     def open(self) -> None:
         """Open the shared client, which keeps connections alive; the caller must `close` it."""
@@ -113,6 +114,11 @@ class OwnClient:
         """
         with _explaining_environment():
             return self._client_with(self._contexts.context(tls))
+
+    async def app_tls_context(self, tls: TlsOptions) -> ssl.SSLContext:
+        """Return a context for calls that the app makes itself. Errors as in `new`."""
+        with _explaining_environment():
+            return await self._app_contexts.prepared_context(tls)
 
     def client(self, tls: TlsOptions) -> AbstractAsyncContextManager[httpx.AsyncClient]:
         """Return the client for one call. Errors as in `new`."""
@@ -191,6 +197,14 @@ class Http:
     async def close(self) -> None:
         """Close our own client."""
         await self._own.close()
+
+    async def app_tls_context(self) -> ssl.SSLContext:
+        """Return a TLS context that presents the certificate of this client, for calls that the app makes itself.
+
+        Raises:
+            ProviderUnavailable: the environment has an invalid certificate setting.
+        """
+        return await self._own.app_tls_context(self._tls)
 
     def replace_tls(self, tls: TlsOptions) -> None:
         """Use another certificate for the next calls; those under way go on."""

@@ -3,9 +3,10 @@
 They are cached in the memory of this process, each for one session and one target only.
 """
 
+import ssl
 from collections.abc import Callable
 
-from asgi_oidc.errors import SessionEnded, TokenNotGranted
+from asgi_oidc.errors import ProviderGone, SessionEnded, TokenNotGranted
 from asgi_oidc.protocol.dpop.make_proof import read_dpop_key
 from asgi_oidc.protocol.token_exchange import ExchangeTarget
 from asgi_oidc.provider.omitted_groups import log_omitted_groups
@@ -92,6 +93,19 @@ class ResourceTokens:
             return await exchange(call, provider=login.provider, issuer=login.issuer)
 
         return await self._token(active, target, request_token, refused=refused)
+
+    async def client_tls_context(self, active: ActiveSession) -> ssl.SSLContext:
+        """Return a TLS context that presents the certificate to which the tokens of a session may be bound.
+
+        Raises:
+            SessionEnded: the app does not have the provider any more.
+            ProviderUnavailable: the app's own look-up failed, or the environment has an invalid certificate setting.
+        """
+        try:
+            provider = await self._providers.of(active.session.login)
+        except ProviderGone as gone:
+            raise SessionEnded(detail=gone.detail) from gone
+        return await provider.http.app_tls_context()
 
     async def _token(
         self, active: ActiveSession, target: str | ExchangeTarget, request_token: GetToken, *, refused: str | None
