@@ -46,7 +46,7 @@ class LoginStart:
     session_id: str = field(repr=False)
     moment: Moment
     dpop_key: str = field(default="", repr=False)
-    requested_details: list[str] = field(default_factory=list)
+    requested_details: tuple[str, ...] = ()
 
 
 class Replaced(NamedTuple):

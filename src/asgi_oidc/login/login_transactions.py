@@ -82,7 +82,7 @@ class Transaction(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     is_silent: bool = False
     span_id: str = ""
     dpop_key: str = ""
-    requested_details: list[str] = []
+    requested_details: tuple[str, ...] = ()
     signed_response: bool = False
 
     def __repr__(self) -> str:

@@ -173,7 +173,7 @@ class LoginStarter:
             is_silent=settings.is_silent(authentication),
             span_id=telemetry.current_span_id(),
             dpop_key="" if proofs.dpop_key is None else proofs.dpop_key.text,
-            requested_details=[digest(text) for text in authentication.authorization_details],
+            requested_details=tuple(digest(text) for text in authentication.authorization_details),
         )
         events.log(events.LOGIN_STARTED, again=again)
         lines = self._cookies(request, transaction, sealed_form="" if form is None else form.sealed, now=now)

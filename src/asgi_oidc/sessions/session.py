@@ -55,7 +55,7 @@ class Login(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     provider: str = ""
     endpoints_digest: str = ""
     dpop_key: str = ""
-    requested_details: list[str] = []
+    requested_details: tuple[str, ...] = ()
 
     @property
     def user_id(self) -> UserId:
