@@ -185,7 +185,8 @@ def test_a_refused_client_is_told_what_to_check():
 
     assert caught.value.error == "invalid_client"
     assert caught.value.detail == (
-        "invalid_client, from the token endpoint with status 401: check client_id and client_secret, then client_auth"
+        "invalid_client, from the token endpoint with status 401: check client_id and client_secret or client_key, "
+        "then client_auth"
     )
 
 

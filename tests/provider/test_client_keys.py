@@ -59,3 +59,20 @@ async def test_a_key_that_the_provider_does_not_know_ends_the_login():
 
     assert (response.status_code, response.json()["error"]) == (502, "provider_refused")
     assert not any("authorization" in call.headers for call in site.provider.calls if call.path == "/token")
+
+
+async def test_no_log_line_has_an_assertion_or_a_key(caplog):
+    """Neither of a login that succeeds nor of one that the provider refuses, at any level."""
+    caplog.set_level("DEBUG")
+    site = keyed_site(ClientKey("PS256"))
+    await site.signed_in()
+    refused = keyed_site(ClientKey(), client_key=site.settings["client_key"])
+
+    await refused.failed_login()
+
+    calls = [*site.provider.calls, *refused.provider.calls]
+    sent = [call.form["client_assertion"] for call in calls if "client_assertion" in call.form]
+    key_lines = [line for line in site.settings["client_key"].splitlines() if len(line) > 40]
+    assert (len(sent), "provider_refused" in caplog.text) == (2, True)
+    assert not any(text[-40:] in caplog.text for text in [*sent, *key_lines])
+    assert not any(line in repr(each.middleware) for each in (site, refused) for line in key_lines)

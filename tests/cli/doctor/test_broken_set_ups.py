@@ -15,7 +15,7 @@ from starlette.routing import Mount
 
 from asgi_oidc import OIDCMiddleware, Rule
 from asgi_oidc.stores.memory import MemoryStore
-from asgi_oidc.testing import FakeProvider
+from asgi_oidc.testing import ClientKey, FakeProvider
 from tests.cli.doctor.examined import (
     CLIENT_SECRET,
     ISSUER,
@@ -55,6 +55,7 @@ async def static_files(scope: Any, receive: Any, send: Any) -> None:
 
 
 # What went wrong -> the app, and the one finding that is worse than information.
+KEY = ClientKey()
 PROVIDERS: dict[str, tuple[SetUp, str]] = {
     "a slash is missing at the end of issuer": (
         lambda: guarded(make_provider(f"{ISSUER}/"), issuer=ISSUER),
@@ -168,6 +169,18 @@ PROVIDERS: dict[str, tuple[SetUp, str]] = {
     "the keys are a web page": (lambda: guarded(with_fault("jwks_html")), "keys_unavailable"),
     "the client secret is wrong": (lambda: guarded(client_secret="web-client-wrong"), "client_rejected"),
     "the client secret is missing": (lambda: guarded(client_secret=...), "client_rejected"),
+    "the provider does not know the client's key": (
+        lambda: guarded(
+            make_provider(client_secret=None, jwks=[ClientKey().public_jwk]), client_secret=..., client_key=KEY.pem
+        ),
+        "client_rejected",
+    ),
+    "there is no assertion in the file": (
+        lambda: guarded(
+            make_provider(client_secret=None, jwks=[KEY.public_jwk]), client_secret=..., client_assertion_file="/none"
+        ),
+        "client_rejected",
+    ),
     "the client is registered for another method": (
         lambda: guarded(make_provider(auth_methods=["client_secret_post"])),
         "client_rejected",

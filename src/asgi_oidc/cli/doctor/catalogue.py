@@ -115,8 +115,8 @@ KINDS: Mapping[str, Kind] = {
     ),
     **_kinds(
         "client",
-        client_auth_unsupported=("error", "the provider accepts no method that `client_secret` can be used with"),
-        client_rejected=("error", "wrong `client_id` or `client_secret`, or wrong authentication method"),
+        client_auth_unsupported=("error", "the provider accepts no authentication method that the settings allow"),
+        client_rejected=("error", "wrong `client_id`, `client_secret` or `client_key`, or wrong authentication method"),
         client_not_allowed=("error", "the client may not use the authorization code flow"),
         client_not_checked=("warning", "the answer did not show whether the credentials are right"),
         any_code_accepted=("error", "the token endpoint issued tokens for a made-up code"),

@@ -48,6 +48,9 @@ async def check_client(provider: ExaminedProvider) -> list[Finding]:
     except ProviderRefused as refused:
         return _refusal(provider, refused)
     except ProviderError as error:
+        if error.code == "client_assertion_file":
+            fix = f"check {provider.setting('client_assertion_file')}, and what writes that file"
+            return [provider.found("client_rejected", f"the assertion cannot be used: {error.detail}", fix)]
         return [connection_finding(provider, error) or _unclear(provider, error)]
     problem = f"{metadata.token_endpoint} has issued tokens for a code that was made up"
     return [provider.found("any_code_accepted", problem, "do not use this provider: it signs anybody in")]
@@ -71,16 +74,33 @@ def _refusal(provider: ExaminedProvider, refused: ProviderRefused) -> list[Findi
 
 
 def _rejected(provider: ExaminedProvider, refused: ProviderRefused) -> Finding:
-    client_id, client_secret = provider.setting("client_id"), provider.setting("client_secret")
-    if provider.settings.client.secret is None and provider.settings.client.secret_signer is None:
-        fix = f"set {client_secret}, or make the client public at the provider, if it must not have a secret"
-    else:
-        method = choose_method(provider.settings.client, provider.metadata.auth_methods if provider.metadata else ())
-        fix = (
-            f"copy {client_id} and {client_secret} from the provider again (the value of the secret, not its id); "
-            f"if they are right, set client_auth to the method that is registered there: now it is {method}"
-        )
+    client = provider.settings.client
+    method = choose_method(client, provider.metadata.auth_methods if provider.metadata else ())
+    fix = _fix_of_assertion(provider) if method == "private_key_jwt" else _fix_of_secret(provider, method)
     return provider.found("client_rejected", f"the provider does not accept the client: {_said(refused)}", fix)
+
+
+def _fix_of_secret(provider: ExaminedProvider, method: str) -> str:
+    client_id, client_secret = provider.setting("client_id"), provider.setting("client_secret")
+    if not provider.settings.client.has_secret:
+        return f"set {client_secret}, or make the client public at the provider, if it must not have a secret"
+    return (
+        f"copy {client_id} and {client_secret} from the provider again (the value of the secret, not its id); "
+        f"if they are right, set client_auth to the method that is registered there: now it is {method}"
+    )
+
+
+def _fix_of_assertion(provider: ExaminedProvider) -> str:
+    client, client_id = provider.settings.client, provider.setting("client_id")
+    if not client.keys:
+        return (
+            f"check {client_id}, and that the provider trusts the iss, sub and aud of the assertion in "
+            f"{client.assertion_file}"
+        )
+    return (
+        f"check {client_id}, and register the public key {client.keys[0].kid} for it, or the jwks_uri "
+        f"{provider.site.settings.url_of('jwks')}; private_key_jwt has to be the method that is registered there"
+    )
 
 
 def _unclear(provider: ExaminedProvider, error: ProviderError) -> Finding:
