@@ -7,6 +7,7 @@ from asgi_oidc.composition.providers import ProviderServices
 from asgi_oidc.composition.sessions import LoginServices, SessionServices
 from asgi_oidc.endpoints.backchannel_logout import BackchannelLogoutEndpoint
 from asgi_oidc.endpoints.callback import CallbackEndpoint
+from asgi_oidc.endpoints.client_metadata import ClientMetadataEndpoint
 from asgi_oidc.endpoints.endpoint import Endpoint, ProviderEndpoint
 from asgi_oidc.endpoints.form import FormEndpoint
 from asgi_oidc.endpoints.frontchannel_logout import FrontchannelLogoutEndpoint
@@ -27,6 +28,8 @@ from asgi_oidc.logout.after_logout import AfterLogout
 from asgi_oidc.logout.used_logout_tokens import UsedLogoutTokens
 from asgi_oidc.pages.failures import Failures
 from asgi_oidc.pages.pages import Pages
+from asgi_oidc.settings.client_document import ENDPOINT as CLIENT_METADATA
+from asgi_oidc.settings.client_document import client_document
 from asgi_oidc.settings.settings import Settings
 from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import Response
@@ -38,6 +41,7 @@ ENDPOINTS: Mapping[str, type[Endpoint]] = {
     "session": SessionEndpoint,
     "form": FormEndpoint,
     "jwks": JwksEndpoint,
+    CLIENT_METADATA: ClientMetadataEndpoint,
 }
 PROVIDER_ENDPOINTS: Mapping[str, type[ProviderEndpoint]] = {
     "callback": CallbackEndpoint,
@@ -68,7 +72,14 @@ class EndpointMaker:
 
     def make(self) -> Mapping[str, Endpoint]:
         """Return the endpoints that do not belong to one provider, by name."""
-        makers = (self._login, self._logout, self._session, self._form, self._jwks)  # in the order of ENDPOINTS
+        makers = (
+            self._login,
+            self._logout,
+            self._session,
+            self._form,
+            self._jwks,
+            self._client_metadata,
+        )  # as in ENDPOINTS
         return {name: make() for name, make in zip(ENDPOINTS, makers, strict=True)}
 
     def make_provider_endpoints(self) -> Mapping[str, ProviderEndpoint]:
@@ -192,6 +203,9 @@ class EndpointMaker:
 
     def _jwks(self) -> Endpoint:
         return JwksEndpoint(self.published_keys)
+
+    def _client_metadata(self) -> Endpoint:
+        return ClientMetadataEndpoint(client_document(self.settings))
 
     def _form(self) -> Endpoint:
         return FormEndpoint(

@@ -12,6 +12,7 @@ from asgi_oidc.settings.bearer_checks import bearer_problems
 from asgi_oidc.settings.callback_paths import callback_paths_in, callback_problems, landing_problems
 from asgi_oidc.settings.certificate_checks import unapplied_certificates
 from asgi_oidc.settings.claims import claims_problems
+from asgi_oidc.settings.client_document_checks import client_document_problems
 from asgi_oidc.settings.health_path import health_problems
 from asgi_oidc.settings.provider_checks import provider_contradictions
 from asgi_oidc.settings.provider_readers import MISSING, PROVIDER_READERS
@@ -29,6 +30,7 @@ def find_contradictions(values: Mapping[str, Any]) -> list[str]:
     problems += bearer_problems(values)
     problems += claims_problems(values)
     problems += _credential_problems(values)
+    problems += client_document_problems(values)
     problems += _callback_problems(values) if {"base_url", "auth_path"} <= values.keys() else []
     if values.get("store") is not None and values.get("logout_store") is not None:
         problems.append("logout_store: remove it: store is set, and shares sign-outs as well")

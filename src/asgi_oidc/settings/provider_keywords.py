@@ -24,6 +24,9 @@ class PlainProviderKeywords(TypedDict, total=False):
     client_id: str
     """The client id that the provider shows for your app.
 
+    At a provider that supports client id metadata documents, it may be the URL of `/auth/client-metadata.json` below
+    `base_url`, where the app describes itself; nothing is registered then.
+
     Required unless `providers` is set. Variable: `OIDC_CLIENT_ID`. Since 0.1.
     """
 

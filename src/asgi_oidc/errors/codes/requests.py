@@ -39,6 +39,11 @@ REQUESTS = [
         "If that site is allowed to do so, name its origin in `Rule(path, origins=[...])`.",
     ),
     Code(
+        "client_metadata_missing",
+        "`/auth/client-metadata.json` was requested, but no provider knows the app by that URL.",
+        "Set `client_id` to that URL if the provider supports client id metadata documents.",
+    ),
+    Code(
         "jwks_empty",
         "`/auth/jwks` was requested, but no provider has a `client_key` or a `decryption_key`.",
         "Remove the `jwks_uri` at the provider, or set `client_key`.",

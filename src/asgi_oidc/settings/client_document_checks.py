@@ -1,0 +1,44 @@
+"""Checks a `client_id` that is a URL of this app: it must be that of its client id metadata document."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from asgi_oidc.protocol.client_registration import Client
+from asgi_oidc.safe_urls import origin_of, split_url
+
+PATH = "/client-metadata.json"  # below `auth_path`
+METHODS = (None, "none", "private_key_jwt")  # of `client_auth`
+
+
+def client_document_problems(values: Mapping[str, Any]) -> list[str]:
+    """Return the problems of all clients; settings that could not be read are missing."""
+    base_urls = values.get("base_urls")
+    if not base_urls or "auth_path" not in values:
+        return []
+    urls = [f"{base_url.rstrip('/')}{values['auth_path']}{PATH}" for base_url in base_urls]
+    providers = values.get("providers")
+    if isinstance(providers, Mapping):
+        clients = [(f"providers: {name}: client_id", provider.client) for name, provider in providers.items()]
+    else:
+        client = Client(values.get("client_id") or "", values.get("client_secret"), values.get("client_auth"))
+        clients = [("client_id", client)]
+    return [problem for label, client in clients for problem in _problems(label, client, urls)]
+
+
+def _problems(label: str, client: Client, urls: Sequence[str]) -> Iterator[str]:
+    if client.client_id in urls:
+        if client.has_secret or client.auth_method not in METHODS:
+            yield (
+                f"{label}: the client's document at {client.client_id} is public, so the client cannot have a shared "
+                "secret or a registered certificate: set client_key, or neither of these"
+            )
+    elif _origin(client.client_id) in {_origin(url) for url in urls}:
+        yield f"{label}: a URL of this app must be that of its document: set it to {urls[0]}, or to a registered id"
+
+
+def _origin(url: str) -> str | None:
+    """Return the origin of a URL; None for an id that is none."""
+    try:
+        return origin_of(split_url(url))
+    except ValueError:
+        return None
