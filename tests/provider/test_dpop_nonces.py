@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from asgi_oidc.provider.learned_nonces import MAX_ORIGINS, LearnedNonces
-from asgi_oidc.testing import FakeProvider
+from asgi_oidc.testing import Client, ClientKey, FakeProvider
 from asgi_oidc.testing.wire import Call
 from tests.dpop_site import DPoPSite
 from tests.protected_site import PROGRAM
@@ -58,6 +58,28 @@ async def test_a_repeated_call_has_a_new_proof():
     assert first.claims["jti"] != second.claims["jti"]
     assert first.jkt == second.jkt
     assert [call.form["code"] for call in site.calls_of("/token")] == [site.calls_of("/token")[0].form["code"]] * 2
+
+
+async def test_a_repeated_call_has_a_new_client_assertion():
+    """The provider refuses one that it has seen, just as it does with proofs."""
+    key = ClientKey()
+    provider = FakeProvider(alg="ES256", clients=[Client("web", client_secret=None, jwks=[key.public_jwk])])
+    site = site_with_nonces("errors_only", provider=provider, client_key=key.pem, client_secret=..., par="always")
+    await site.signed_in()
+
+    sent = [call.form["client_assertion"] for path in ("/par", "/token") for call in site.calls_of(path)]
+    assert len(sent) == len(set(sent)) == 3
+
+
+@pytest.mark.parametrize("store", STORES)
+async def test_a_public_client_refreshes_a_token_that_is_bound_to_its_key(store):
+    """Its refresh tokens are bound as well (RFC 9449 §5), so another key would end the session."""
+    site = site_with_nonces("always", store, client_id="spa", client_secret=...)
+    browser = await site.with_due_refresh()
+    page = await browser.fetch("/page")
+
+    assert (page.status_code, len(set(site.tokens))) == (200, 2)
+    assert len({proof.jkt for proof in site.proofs_at("/token")}) == 1
 
 
 @pytest.mark.parametrize(("mode", "calls"), [("always", 3), ("every_answer", 3), ("errors_only", 3)])

@@ -3,9 +3,10 @@
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
-from asgi_oidc import Bearer, NotSignedIn, RefreshFailed, TokenNotGranted
+from asgi_oidc import Bearer, NotSignedIn, OIDCError, RefreshFailed, TokenNotGranted
 from asgi_oidc.testing import DPoPKey
 from tests.dpop_site import DPoPSite, sent_proof
 from tests.protected_site import Site
@@ -141,6 +142,19 @@ async def test_an_anonymous_user_has_no_headers():
         await oidc.authorization_headers("GET", API)
     with pytest.raises(NotSignedIn):
         oidc.httpx_auth(API)
+
+
+async def test_a_key_is_read_only_where_it_is_used():
+    """A request that sends no token pays nothing for it; one that does never goes on without the proof."""
+    oidc = await oidc_of(DPoPSite())
+    session = oidc._active.session
+    broken = msgspec.structs.replace(session.login, dpop_key="not a key")
+    oidc._active.session = msgspec.structs.replace(session, login=broken)
+
+    assert await oidc.access_token() == session.tokens.access_token
+    with pytest.raises(OIDCError) as error:
+        await oidc.authorization_headers("GET", API)
+    assert error.value.code == "dpop_key_unreadable"
 
 
 @pytest.mark.parametrize("nonces", ["never", "always", "every_answer", "errors_only"])
