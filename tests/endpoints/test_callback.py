@@ -61,7 +61,7 @@ FAULTS = [
     ("id_token_bad_signature", 502, "signature"),
     ("id_token_foreign_key", 502, "signature"),
     ("id_token_made_up_kid", 502, "kid_unknown"),
-    ("id_token_five_parts", 502, "token_malformed"),
+    ("id_token_five_parts", 502, "token_encrypted"),
     ("id_token_duplicate_sub", 502, "claims_malformed"),
     ("id_token_lone_surrogate", 502, "claims_malformed"),
     ("id_token_deep_claims", 502, "claims_malformed"),

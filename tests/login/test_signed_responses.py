@@ -17,7 +17,7 @@ REFUSED = {
     "jarm_bad_signature": "signature",
     "jarm_foreign_key": "signature",
     "jarm_made_up_kid": "kid_unknown",
-    "jarm_five_parts": "token_malformed",
+    "jarm_five_parts": "token_encrypted",
     "jarm_lone_surrogate": "claims_malformed",
     "jarm_deep_claims": "parameters_too_long",
     "jarm_array_payload": "claims_malformed",

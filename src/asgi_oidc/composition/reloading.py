@@ -75,6 +75,7 @@ class Reloading:
             "client_key": self._apply_credentials,
             "client_certificate": self._apply_credentials,
             "client_certificate_key": self._apply_credentials,
+            "decryption_key": self._apply_credentials,
             "store": self._apply_store,
             "logout_store": self._apply_store,
         }

@@ -159,6 +159,7 @@ class CallbackEndpoint:
         )
         user = None
         try:
+            tokens = provider.decrypted(tokens)
             claims = await provider.identify(tokens, _requested(transaction))
             user = UserId(str(claims["iss"]), str(claims["sub"]))
             self.revocations.remember_user(user, sid=claims.get("sid"))

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.jose_signing import public_jwk
+from asgi_oidc.protocol.jwk_thumbprint import public_key_thumbprint
 
 
 def client_jwks(clients: Iterable[Client]) -> dict[str, list[dict[str, str]]]:
@@ -12,4 +13,6 @@ def client_jwks(clients: Iterable[Client]) -> dict[str, list[dict[str, str]]]:
     for client in clients:
         for key in client.keys:
             keys.setdefault((key.kid, key.thumbprint), public_jwk(key))
+        for jwk in client.encryption_keys:
+            keys.setdefault((jwk["kid"], public_key_thumbprint(jwk)), dict(jwk))
     return {"keys": list(keys.values())}

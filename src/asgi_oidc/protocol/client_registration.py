@@ -1,5 +1,6 @@
 """The client that this app is at the provider: its id and its credentials."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -44,6 +45,7 @@ class Client:
         certificate: our own HTTP client presents it in the TLS handshake; None for none.
         keys: the private keys; the first one signs.
         signing_alg: the algorithm of its assertions, or None to choose from metadata.
+        encryption_keys: the public keys, as JWKs, to which the provider may encrypt.
         assertion_file: path of the file with an assertion that somebody else has signed.
         attempt: the call that is about to be made; None in between.
     """
@@ -61,6 +63,7 @@ class Client:
 
     keys: tuple[SigningKey, ...] = ()
     signing_alg: str | None = None
+    encryption_keys: tuple[Mapping[str, str], ...] = field(default=(), compare=False)
     assertion_file: str | None = None
     attempt: Attempt | None = None
 

@@ -2,6 +2,7 @@
 
 A plain answer is as good as a signed one: TLS guarantees that it is the provider's, as at the token endpoint. So one is
 accepted even if a signed one was asked for; many providers sign answers only for clients that are registered for it.
+Settings that name an algorithm of these answers change that.
 """
 
 from dataclasses import replace
@@ -20,8 +21,13 @@ SIGNED_ANSWER = "token-introspection+jwt"  # `typ`, and the media type after `ap
 MAX_ANSWER_AGE = 60  # seconds since a signed answer was issued; the provider makes it for this call
 
 
-def introspection_call(metadata: ProviderMetadata, client: Client, token: str) -> Call | None:
+def introspection_call(
+    metadata: ProviderMetadata, client: Client, token: str, *, requires_jwt: bool = False
+) -> Call | None:
     """Return the call that asks about an access token.
+
+    Args:
+        requires_jwt: whether only a signed answer is accepted.
 
     Returns:
         None if the provider has no introspection endpoint, or the client cannot authenticate, as it has to (§2.1).
@@ -35,6 +41,8 @@ def introspection_call(metadata: ProviderMetadata, client: Client, token: str) -
         return None
     fields = {"token": token, "token_type_hint": "access_token"}
     call = authenticated_call(metadata, client, metadata.introspection_endpoint, fields, endpoint="introspection")
+    if requires_jwt:
+        return replace(call, headers={**call.headers, "accept": f"application/{SIGNED_ANSWER}"})
     if not metadata.introspection_signing_alg_values_supported:
         return call
     return replace(call, headers={**call.headers, "accept": f"application/{SIGNED_ANSWER}, application/json;q=0.5"})

@@ -267,7 +267,7 @@ def _decode_header(token: str) -> dict[str, object]:
         raise TokenRejected("token_malformed", f"expected at most {MAX_TOKEN_LENGTH} ASCII characters")
     if token.count(".") != 2:
         raise TokenRejected(
-            "token_malformed", "expected a signed JWT with three parts; encrypted tokens are not supported"
+            "token_malformed", "expected a signed JWT with three parts; of five parts, it would be an encrypted one"
         )
     encoded = token.partition(".")[0]
     if len(encoded) > MAX_HEADER_LENGTH:

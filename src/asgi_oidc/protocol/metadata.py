@@ -87,6 +87,15 @@ class ProviderMetadata(ServerMetadata, frozen=True, kw_only=True):
     introspection_signing_alg_values_supported: object = None
     dpop_signing_alg_values_supported: object = None
     authorization_signing_alg_values_supported: object = None
+    authorization_encryption_alg_values_supported: object = None
+    authorization_encryption_enc_values_supported: object = None
+    id_token_encryption_alg_values_supported: object = None
+    id_token_encryption_enc_values_supported: object = None
+    userinfo_signing_alg_values_supported: object = None
+    userinfo_encryption_alg_values_supported: object = None
+    userinfo_encryption_enc_values_supported: object = None
+    introspection_encryption_alg_values_supported: object = None
+    introspection_encryption_enc_values_supported: object = None
 
 
 MEMBERS = frozenset(ProviderMetadata.__struct_fields__)

@@ -5,7 +5,7 @@ single members.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from asgi_oidc.errors import AnswerRejected
@@ -16,6 +16,7 @@ from asgi_oidc.protocol.dpop.make_proof import ALGORITHM
 from asgi_oidc.protocol.jarm import SIGNED_MODES
 from asgi_oidc.protocol.metadata import ProviderMetadata, texts_of
 from asgi_oidc.protocol.request_object import choose_request_key
+from asgi_oidc.protocol.response_algorithms import PinnedAlgorithms
 
 MAX_LISTED = 10  # values of a metadata member, in an error text
 
@@ -33,6 +34,7 @@ class LoginPlan:
         request_object_signing_alg: the algorithm; None to choose from metadata.
         dpop: the setting.
         authorization_details: what a login asks the user to authorize.
+        pinned: the algorithms that the client has registered for.
     """
 
     client: Client
@@ -44,6 +46,7 @@ class LoginPlan:
     request_object_signing_alg: str | None = None
     dpop: str = "never"
     authorization_details: Required = ()
+    pinned: PinnedAlgorithms = field(default_factory=PinnedAlgorithms)
 
     def is_pushed(self, metadata: ProviderMetadata) -> bool:
         """Return whether the authorization request is pushed to the provider first (RFC 9126)."""
@@ -75,10 +78,11 @@ def find_incompatibilities(metadata: ProviderMetadata, plan: LoginPlan) -> list[
         if plan.uses_pkce
         else None,
         _response_mode(metadata, plan.response_mode),
-        _algorithms(metadata, "id_token_signing_alg_values_supported", plan.algorithms),
-        _algorithms(metadata, "authorization_signing_alg_values_supported", plan.algorithms)
-        if plan.response_mode in SIGNED_MODES
+        None if plan.pinned.id_token.signed else _algorithms(metadata, "id_token", plan.algorithms),
+        _algorithms(metadata, "authorization", plan.algorithms)
+        if plan.response_mode in SIGNED_MODES and plan.pinned.authorization.signed is None
         else None,
+        *(_pinned(metadata, setting, member, value) for setting, member, value in plan.pinned.named()),
         _dpop(metadata, plan.dpop),
         _authorization_details(metadata, plan.authorization_details),
     ]
@@ -144,7 +148,8 @@ def _response_mode(metadata: ProviderMetadata, requested: str | None) -> Incompa
     return Incompatibility("response_mode_unsupported", text)
 
 
-def _algorithms(metadata: ProviderMetadata, member: str, accepted: Collection[str] | None) -> Incompatibility | None:
+def _algorithms(metadata: ProviderMetadata, kind: str, accepted: Collection[str] | None) -> Incompatibility | None:
+    member = f"{kind}_signing_alg_values_supported"
     supported = texts_of(getattr(metadata, member))
     if accepted is None or not supported or set(accepted) & set(supported):
         return None
@@ -152,6 +157,14 @@ def _algorithms(metadata: ProviderMetadata, member: str, accepted: Collection[st
         f"the provider signs with {_listed(supported)}, but algorithms accepts {', '.join(accepted)}: change either one"
     )
     return Incompatibility("algorithms_unsupported", f"{member}: {text}")
+
+
+def _pinned(metadata: ProviderMetadata, setting: str, member: str, value: str) -> Incompatibility | None:
+    supported = texts_of(getattr(metadata, member))
+    if not supported or value in supported:
+        return None
+    text = f"{member} is {_listed(supported)}, but {setting} is {value}: change either one"
+    return Incompatibility("algorithms_unsupported", text)
 
 
 def supports_dpop(metadata: ProviderMetadata) -> bool:

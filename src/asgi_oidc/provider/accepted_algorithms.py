@@ -9,7 +9,7 @@ from asgi_oidc.provider.provider_settings import ProviderSettings
 
 
 class AcceptedAlgorithms:
-    """The accepted algorithms: those of the setting, or those defaults that the metadata lists."""
+    """The accepted algorithms: the pinned one, those of the setting, or those defaults that the metadata lists."""
 
     __slots__ = ("_metadata", "_seen", "_settings", "of_access_tokens")
 
@@ -33,6 +33,8 @@ class AcceptedAlgorithms:
 
     async def of_id_tokens(self) -> Collection[str]:
         """Return the algorithms for ID Tokens."""
+        if (pinned := self._settings.pinned.id_token.signed) is not None:
+            return (pinned,)
         return self._supported((await self._metadata()).id_token_signing_alg_values_supported)
 
     async def of_logout_tokens(self) -> Collection[str]:
@@ -48,7 +50,19 @@ class AcceptedAlgorithms:
 
     async def of_authorization_responses(self) -> Collection[str]:
         """Return the algorithms for signed authorization responses (JARM §4)."""
+        if (pinned := self._settings.pinned.authorization.signed) is not None:
+            return (pinned,)
         return self._supported(texts_of((await self._metadata()).authorization_signing_alg_values_supported))
+
+    def of_userinfo(self) -> Collection[str]:
+        """Return the algorithms for signed userinfo."""
+        pinned = self._settings.pinned.userinfo.signed
+        return self._settings.algorithms if pinned is None else (pinned,)
+
+    def of_introspection(self) -> Collection[str]:
+        """Return the algorithms for signed introspection answers."""
+        pinned = self._settings.pinned.introspection.signed
+        return self.of_access_tokens if pinned is None else (pinned,)
 
     def _supported(self, supported: Collection[str] | None) -> Collection[str]:
         accepted = self._settings.algorithms

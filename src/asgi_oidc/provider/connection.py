@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from asgi_oidc.errors import ProviderError
 from asgi_oidc.health import HealthCheck
@@ -17,6 +18,8 @@ from asgi_oidc.protocol.token_exchange import ExchangeTarget
 from asgi_oidc.provider.http import Http
 from asgi_oidc.provider.provider_failures import log_provider_failure
 from asgi_oidc.provider.provider_settings import ProviderSettings
+
+AnswerWithTokens = TypeVar("AnswerWithTokens", TokenAnswer, RefreshAnswer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +171,14 @@ class ProviderConnection(ABC):
         Raises:
             ProviderError: the provider refuses, or is down.
         """
+
+    def decrypted(self, answer: AnswerWithTokens) -> AnswerWithTokens:
+        """Return the answer of the token endpoint with its ID Token decrypted, if it is encrypted; still unverified.
+
+        Raises:
+            TokenRejected: it cannot be decrypted, or is not encrypted although it has to be.
+        """
+        return answer
 
     @abstractmethod
     async def identify(self, tokens: TokenAnswer, requested: RequestedLogin) -> dict[str, object]:

@@ -39,6 +39,7 @@ from asgi_oidc.protocol.token_revocation import check_revocation_answer, revocat
 from asgi_oidc.provider.authorization_requests import AuthorizationRequests, extra_parameters
 from asgi_oidc.provider.client_calls import ClientCalls
 from asgi_oidc.provider.connection import (
+    AnswerWithTokens,
     FirstTokens,
     ProviderConnection,
     RequestedLogin,
@@ -262,6 +263,15 @@ class OpenIDConnection(ProviderConnection):
     async def end_session_endpoint(self) -> str | None:
         """Return where a browser signs out at the provider; None if it cannot. Errors as in `metadata`."""
         return (await self.metadata()).end_session_endpoint
+
+    def decrypted(self, answer: AnswerWithTokens) -> AnswerWithTokens:
+        """Return the answer of the token endpoint with its ID Token decrypted, if it is encrypted; still unverified.
+
+        The signed JWT is what a session keeps, and a sign-out sends as the hint (OIDC Core §3.1.2.1). Errors as there.
+        """
+        if answer.id_token is None:
+            return answer
+        return replace(answer, id_token=self._tokens.signed_id_token(answer.id_token))
 
     async def identify(self, tokens: TokenAnswer, requested: RequestedLogin) -> dict[str, object]:
         """Verify signature and claims of the ID Token; return its claims.

@@ -10,7 +10,9 @@ from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.entra import EntraRules
 from asgi_oidc.protocol.issuer_template import PLACEHOLDER, Issuer
 from asgi_oidc.protocol.jarm import SIGNED_MODES
+from asgi_oidc.protocol.private_keys import PrivateKey
 from asgi_oidc.protocol.provider_compatibility import LoginPlan
+from asgi_oidc.protocol.response_algorithms import PinnedAlgorithms
 from asgi_oidc.protocol.step_up import SILENT, AuthenticationRequest, joined_prompt
 from asgi_oidc.provider.http import HttpClient
 from asgi_oidc.provider.provider_exceptions import ProviderExceptions
@@ -45,6 +47,8 @@ class ProviderSettings:
         dpop: `never`, `auto` or `always`.
         authorization_details: what every login asks the user to authorize.
         profile: the security profile that everything has to meet; None for none.
+        decryption_keys: of this client, for encrypted tokens.
+        pinned: the algorithms that the client has registered for.
     """
 
     name: str = ""
@@ -74,6 +78,8 @@ class ProviderSettings:
     dpop: str = "never"
     authorization_details: Required = field(default=(), repr=False)
     profile: str | None = None
+    decryption_keys: Sequence[PrivateKey] = field(default=(), repr=False)
+    pinned: PinnedAlgorithms = field(default_factory=PinnedAlgorithms)
 
     @property
     def tls(self) -> TlsOptions:
@@ -165,6 +171,7 @@ class ProviderSettings:
             request_object_signing_alg=self.request_object_signing_alg,
             dpop=self.dpop,
             authorization_details=self.authorization_details,
+            pinned=self.pinned,
         )
 
     def strengthen(self, authentication: AuthenticationRequest) -> AuthenticationRequest:

@@ -101,13 +101,17 @@ class TokenIntrospection:
         """Return the answer of the provider; None if it cannot be asked."""
 
         def make(client: Client) -> Call | None:
-            return introspection_call(metadata, client, token)
+            requires_jwt = self._settings.pinned.introspection.requires_jwt
+            return introspection_call(metadata, client, token, requires_jwt=requires_jwt)
 
         return await self._calls.send_if_supported(make, endpoint="introspection")
 
     async def _members(self, answer: Answer) -> Claims:
         signed = signed_introspection(answer)
         if signed is None:
+            if self._settings.pinned.introspection.requires_jwt:
+                detail = "expected a JWT, as the settings say, got plain JSON"
+                raise AnswerRejected("introspection_unsigned", detail, answer_status=answer.status)
             return read_introspection_answer(answer)
         try:
             return await self._tokens.introspection_members(signed)

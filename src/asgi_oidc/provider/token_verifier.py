@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
-from asgi_oidc.errors import TokenRejected
+from asgi_oidc.errors import AnswerRejected, TokenRejected
 from asgi_oidc.health import HealthCheck
 from asgi_oidc.protocol.access_token import check_access_token, user_claims
 from asgi_oidc.protocol.authorization_endpoint import AuthorizationResponse
@@ -15,9 +15,11 @@ from asgi_oidc.protocol.introspected_token import check_jwt
 from asgi_oidc.protocol.introspection import check_signed_introspection
 from asgi_oidc.protocol.jarm import read_signed_response
 from asgi_oidc.protocol.jose import SharedSecret, Verified, read_shared_secret
+from asgi_oidc.protocol.jose_decryption import is_encrypted, signed_token_in
 from asgi_oidc.protocol.logout_token import Logout, read_logout_token
 from asgi_oidc.protocol.messages import Answer
 from asgi_oidc.protocol.metadata import ProviderMetadata
+from asgi_oidc.protocol.response_algorithms import ResponseAlgorithms
 from asgi_oidc.protocol.token_endpoint import RefreshAnswer, TokenAnswer
 from asgi_oidc.protocol.userinfo import check_signed_userinfo, read_userinfo_answer, signed_userinfo
 from asgi_oidc.provider.accepted_algorithms import AcceptedAlgorithms
@@ -140,7 +142,7 @@ class TokenVerifier:
             fetches_keys: False if only keys are used that are cached.
         """
         verified = await self._keys.verify(
-            token,
+            self._signed(token, self._settings.pinned.authorization),
             await self._algorithms.of_authorization_responses(),
             budget=self._response_budget,
             fetches=fetches_keys,
@@ -153,6 +155,14 @@ class TokenVerifier:
             now=int(self._clock()),
             leeway=self._expectations.leeway,
         )
+
+    def signed_id_token(self, token: str) -> str:
+        """Return the signed JWT that an ID Token is, or that is encrypted in it; nothing is verified yet.
+
+        Raises:
+            TokenRejected: it cannot be decrypted, or is not encrypted although it has to be.
+        """
+        return self._signed(token, self._settings.pinned.id_token)
 
     async def refreshed_claims(self, answer: RefreshAnswer, first: FirstTokens) -> dict[str, object]:
         """Verify the ID Token of a refresh and return its claims, none if it has no ID Token (OIDC Core §12.2).
@@ -178,7 +188,11 @@ class TokenVerifier:
 
     async def check_logout_token(self, token: str) -> Logout:
         """Verify signature and claims of a logout token; return what it signs out. Errors as in `id_token_claims`."""
-        verified = await self._keys.verify(token, await self._algorithms.of_logout_tokens(), budget=self._logout_budget)
+        # Back-Channel Logout 1.0 §2.4: a provider may encrypt it, and need not do so even if it encrypts ID Tokens.
+        signed = self._signed(token, self._settings.pinned.id_token) if is_encrypted(token) else token
+        verified = await self._keys.verify(
+            signed, await self._algorithms.of_logout_tokens(), budget=self._logout_budget
+        )
         return read_logout_token(
             verified,
             issuer=self._settings.issuers,
@@ -228,7 +242,8 @@ class TokenVerifier:
 
     async def introspection_members(self, token: str) -> Claims:
         """Verify a signed introspection answer and return its members. Errors as in `id_token_claims`."""
-        verified = await self._keys.verify(token, self._algorithms.of_access_tokens, budget=self._bearer_budget)
+        signed = self._signed(token, self._settings.pinned.introspection)
+        verified = await self._keys.verify(signed, self._algorithms.of_introspection(), budget=self._bearer_budget)
         return check_signed_introspection(
             verified,
             issuer=self._settings.issuers,
@@ -276,11 +291,16 @@ class TokenVerifier:
             ProviderError: the status is not 200, or it is unusable.
         """
         token = signed_userinfo(answer)
-        return read_userinfo_answer(answer) if token is None else await self._userinfo_claims(token, issuer=issuer)
+        if token is not None:
+            return await self._userinfo_claims(token, issuer=issuer)
+        if self._settings.pinned.userinfo.requires_jwt:
+            raise AnswerRejected("userinfo_unsigned", "expected a JWT, as the settings say, got plain JSON")
+        return read_userinfo_answer(answer)
 
     async def _userinfo_claims(self, token: str, *, issuer: str) -> Claims:
         """Verify userinfo that is a signed JWT and return its claims. Errors as in `id_token_claims`."""
-        verified = await self._keys.verify(token, self._settings.algorithms)
+        signed = self._signed(token, self._settings.pinned.userinfo)
+        verified = await self._keys.verify(signed, self._algorithms.of_userinfo())
         check_signed_userinfo(
             verified,
             issuer=issuer,
@@ -289,6 +309,9 @@ class TokenVerifier:
             leeway=self._expectations.leeway,
         )
         return verified.claims
+
+    def _signed(self, token: str, expected: ResponseAlgorithms) -> str:
+        return signed_token_in(token, self._settings.decryption_keys, expected)
 
     def _checked(self, claims: dict[str, object]) -> dict[str, object]:
         """Return the claims of a verified token; those of Entra with `email_verified`, by rules of their own."""

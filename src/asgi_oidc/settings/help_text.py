@@ -6,7 +6,7 @@ import re
 from itertools import pairwise
 from typing import NamedTuple, TypeVar
 
-from asgi_oidc.settings import keywords, provider_keywords, strong_client_keywords
+from asgi_oidc.settings import keywords, provider_keywords, response_algorithm_keywords, strong_client_keywords
 
 Class = TypeVar("Class", bound=type)
 
@@ -63,6 +63,7 @@ def read_documentation() -> list[SettingDocumentation]:
     sources = (
         (provider_keywords, provider_keywords.PlainProviderKeywords.__name__),
         (strong_client_keywords, strong_client_keywords.StrongClientKeywords.__name__),
+        (response_algorithm_keywords, response_algorithm_keywords.ResponseAlgorithmKeywords.__name__),
         (keywords, keywords.Keywords.__name__),
     )
     found = []

@@ -10,15 +10,18 @@ from asgi_oidc.protocol.back_channel import BackChannel
 from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.metadata import MEMBERS, REQUIRED, ProviderMetadata, make_metadata
 from asgi_oidc.protocol.provider_compatibility import LoginPlan, find_incompatibilities
+from asgi_oidc.protocol.response_algorithms import pinned_algorithms
 from asgi_oidc.settings.certificate_checks import certificate_problems
 from asgi_oidc.settings.client_checks import client_problems
 from asgi_oidc.settings.provider_exception_checks import exception_contradictions
 from asgi_oidc.settings.provider_readers import ALGORITHMS, read_client
+from asgi_oidc.settings.response_algorithm_checks import response_algorithm_problems
 
 
 def provider_contradictions(values: Mapping[str, Any]) -> list[str]:
     """Return the problems of settings that do not fit together."""
     problems = client_problems(values) + certificate_problems(values) + exception_contradictions(values)
+    problems += response_algorithm_problems(values)
     if values.get("metadata") and "issuer" in values:
         problems += [f"metadata: {problem}" for problem in _metadata_problems(values)]
     return problems
@@ -72,5 +75,6 @@ def _incompatibilities(values: Mapping[str, Any], metadata: ProviderMetadata) ->
         request_object=bool(values.get("request_object")),
         request_object_signing_alg=values.get("request_object_signing_alg"),
         dpop=values.get("dpop", "never"),
+        pinned=pinned_algorithms(values),
     )
     return problems + [obstacle.text for obstacle in find_incompatibilities(metadata, plan)]

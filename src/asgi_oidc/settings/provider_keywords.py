@@ -6,6 +6,7 @@ The texts have the same form as those of `keywords.py`.
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
+from asgi_oidc.settings.response_algorithm_keywords import ResponseAlgorithmKeywords
 from asgi_oidc.settings.strong_client_keywords import StrongClientKeywords
 
 
@@ -241,5 +242,5 @@ class PlainProviderKeywords(TypedDict, total=False):
     """
 
 
-class ProviderKeywords(PlainProviderKeywords, StrongClientKeywords, total=False):
+class ProviderKeywords(PlainProviderKeywords, StrongClientKeywords, ResponseAlgorithmKeywords, total=False):
     """The settings of one provider."""

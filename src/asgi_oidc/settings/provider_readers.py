@@ -6,6 +6,8 @@ from typing import Any
 
 from asgi_oidc.errors import describe_value
 from asgi_oidc.protocol.client_registration import Client
+from asgi_oidc.protocol.jose_decryption import published_key
+from asgi_oidc.protocol.response_algorithms import pinned_algorithms
 from asgi_oidc.protocol.signature_algorithms import SYMMETRIC_ALGORITHM
 from asgi_oidc.provider.provider_exceptions import STANDARD_LOGOUT
 from asgi_oidc.provider.provider_settings import ProviderSettings
@@ -18,6 +20,7 @@ from asgi_oidc.settings.provider_exception_checks import (
     read_internal_url,
     read_metadata_url,
 )
+from asgi_oidc.settings.response_algorithm_checks import RESPONSE_ALGORITHM_READERS
 from asgi_oidc.settings.strong_client_readers import STRONG_CLIENT_READERS
 from asgi_oidc.settings.value_checks import (
     read_algorithms,
@@ -67,6 +70,7 @@ PROVIDER_READERS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
     "allow_hs256": (False, read_switch),
     "allow_azp_audiences": (False, read_switch),
     **STRONG_CLIENT_READERS,
+    **RESPONSE_ALGORITHM_READERS,
 }
 
 
@@ -113,6 +117,8 @@ def provider_settings(values: Mapping[str, Any], *, title: str | None = None) ->
         dpop=values["dpop"],
         authorization_details=values["authorization_details"],
         profile=values["profile"],
+        decryption_keys=values["decryption_key"] or (),
+        pinned=pinned_algorithms(values),
         exceptions=provider_exceptions(values),
     )
 
@@ -124,10 +130,16 @@ def read_client(values: Mapping[str, Any]) -> Client:
         values.get("client_secret"),
         values.get("client_auth"),
         keys=values.get("client_key") or (),
+        encryption_keys=_encryption_keys(values),
         signing_alg=values.get("token_endpoint_auth_signing_alg"),
         assertion_file=values.get("client_assertion_file"),
         certificate=certificate_pair(values),
     )
+
+
+def _encryption_keys(values: Mapping[str, Any]) -> tuple[Mapping[str, str], ...]:
+    pinned = pinned_algorithms(values)
+    return tuple(published_key(key, pinned) for key in values.get("decryption_key") or ())
 
 
 def unknown_setting(name: str, known: Mapping[str, object]) -> str:

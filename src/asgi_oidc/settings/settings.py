@@ -18,6 +18,7 @@ from asgi_oidc.policy.policy import NONE_OF_ALWAYS, lacks_acr, read_public
 from asgi_oidc.policy.rules import Rule, read_rules
 from asgi_oidc.protocol.claim_mapping import ALL_CLAIMS, ClaimMapping
 from asgi_oidc.protocol.jose_signing import SigningKey
+from asgi_oidc.protocol.private_keys import PrivateKey
 from asgi_oidc.protocol.step_up import AuthenticationRequest, read_authentication
 from asgi_oidc.provider.http import HttpClient
 from asgi_oidc.provider.provider_settings import ProviderSettings
@@ -29,6 +30,7 @@ from asgi_oidc.settings.contradictions import acr_values_of_all, find_contradict
 from asgi_oidc.settings.health_path import health_urls, read_health_path
 from asgi_oidc.settings.page_readers import read_app_logo, read_pages
 from asgi_oidc.settings.provider_readers import MISSING, PROVIDER_READERS, provider_settings, unknown_setting
+from asgi_oidc.settings.response_algorithm_settings import ResponseAlgorithmSettings
 from asgi_oidc.settings.several_providers import ProviderSource, read_choose_provider, read_providers
 from asgi_oidc.settings.value_checks import (
     MAX_LEEWAY,
@@ -54,7 +56,7 @@ from asgi_oidc.stores.store import SessionStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(ResponseAlgorithmSettings):
     """All settings, checked. The repr omits everything that may contain a secret."""
 
     issuer: str
@@ -91,7 +93,7 @@ class Settings:
     request_object: bool
     request_object_signing_alg: str | None
     dpop: str
-    decryption_key: tuple[str | Mapping[str, Any], ...] | None = field(repr=False)
+    decryption_key: tuple[PrivateKey, ...] | None = field(repr=False)
     authorization_details: tuple[str, ...] = field(repr=False)
     profile: str | None
     providers: Mapping[str, ProviderSettings] | ProviderSource | None = field(repr=False)

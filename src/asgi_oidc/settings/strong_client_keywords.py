@@ -96,9 +96,12 @@ class StrongClientKeywords(TypedDict, total=False):
     """
 
     decryption_key: str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]] | None
-    """The private key for encrypted tokens, as PEM or as JWK.
+    """The private key that decrypts ID Tokens, logout tokens, userinfo, introspection answers and signed responses.
 
-    A list rotates: all of them decrypt.
+    As PEM or as JWK: RSA of at least 2048 bits, EC on P-256, P-384 or P-521, or X25519. A list rotates: all of its keys
+    decrypt, at most 4. Only tokens that are signed inside are accepted, never `RSA1_5`, shared keys or compression; the
+    settings below, such as `id_token_encrypted_response_alg`, refuse tokens that are not encrypted. Sessions keep the
+    decrypted ID Token. Public halves are published with `use: enc`.
 
     Default: `None`. Variable: `OIDC_DECRYPTION_KEY`. Since 0.2.
     """

@@ -1,27 +1,25 @@
 """Reads the values of the settings of strong clients: the default of each, and what it accepts."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from asgi_oidc.errors import describe_value
 from asgi_oidc.protocol.authorization_details import read_required
+from asgi_oidc.protocol.jose_decryption import MAX_KEYS, read_decryption_key
 from asgi_oidc.protocol.jose_signing import SECRET_BYTES, SIGNING_ALGORITHMS
+from asgi_oidc.protocol.private_keys import PrivateKey
 from asgi_oidc.settings.certificate_checks import read_pem
-from asgi_oidc.settings.key_readers import read_signing_keys
+from asgi_oidc.settings.key_readers import read_keys, read_signing_keys
 from asgi_oidc.settings.value_checks import read_one_of, read_switch, read_text
 
 PROFILES = ("fapi2", "fapi2-message-signing")
 
 
-def read_keys(value: object) -> tuple[str | Mapping[str, Any], ...]:
-    """Read one key, a list of them, or a JWK Set."""
-    if isinstance(value, Mapping) and isinstance(value.get("keys"), list):
-        value = value["keys"]
-    listed = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
-    for key in listed:
-        if not isinstance(key, str | Mapping) or not key:
-            raise ValueError(f"must be a private key as PEM or as JWK, or a list of them, got {describe_value(key)}")
-    return tuple(listed)
+def read_decryption_keys(value: object) -> tuple[PrivateKey, ...]:
+    """Read keys that decrypt."""
+    keys = read_keys(value, read_decryption_key)
+    if len(keys) > MAX_KEYS:
+        raise ValueError(f"must have at most {MAX_KEYS} keys, got {len(keys)}: remove those that are not used any more")
+    return keys
 
 
 def _read_assertion_alg(value: object) -> str:
@@ -55,7 +53,7 @@ STRONG_CLIENT_READERS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
     "request_object": (False, read_switch),
     "request_object_signing_alg": (None, _read_request_alg),
     "dpop": ("never", _read_dpop),
-    "decryption_key": (None, read_keys),
+    "decryption_key": (None, read_decryption_keys),
     "authorization_details": ((), read_required),
     "profile": (None, _read_profile),
 }

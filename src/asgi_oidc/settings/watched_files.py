@@ -18,6 +18,7 @@ RELOADED = (
     "client_key",
     "client_certificate",
     "client_certificate_key",
+    "decryption_key",
     "store",
     "logout_store",
 )

@@ -40,7 +40,7 @@ from asgi_oidc.tokens.revoke import TokenRevoker
 from asgi_oidc.tokens.token_validity import is_refresh_due, is_valid
 
 # Errors of an ID Token that may be our fault: outdated keys, or a wrong clock. They do not discredit the whole answer.
-INCONCLUSIVE_CODES = ("kid_unknown", "claim_iat", "claim_exp", "claim_nbf")
+INCONCLUSIVE_CODES = ("kid_unknown", "claim_iat", "claim_exp", "claim_nbf", "token_encrypted", "token_decryption")
 # Errors of an ID Token that end the session: the provider's own is over, or the user has left the organization.
 WITHDRAWING_CODES = ("session_over", "claim_hd")
 SAVE_DEADLINE = 6.0  # seconds for which a request tries to save new tokens in a store
@@ -164,7 +164,7 @@ class TokenRefresher:
                 telemetry.annotate(outcome="not_due")  # another process has refreshed them, or is about to
                 return lock.session
             answer = await self.use_refresh_token(lock)
-            claims = await self.checked_claims(lock, answer)
+            answer, claims = await self.checked_answer(lock, answer)
             access_token_claims = await self._access_token_claims(lock, answer)
             tokens = refreshed(
                 lock.session,
@@ -215,13 +215,14 @@ class TokenRefresher:
         if refresh_token != lock.session.tokens.refresh_token:
             lock.session = await self.save(lock, with_refresh_token(lock.session, refresh_token))
 
-    async def checked_claims(self, lock: RefreshLock, answer: RefreshAnswer) -> dict[str, object]:
-        """Return the checked claims that the provider states anew, those of an ID Token (OIDC Core §12.2)."""
+    async def checked_answer(self, lock: RefreshLock, answer: RefreshAnswer) -> tuple[RefreshAnswer, dict[str, object]]:
+        """Return the answer with its ID Token decrypted, and the checked claims of that, if any (OIDC Core §12.2)."""
         login = lock.session.login
         first = FirstTokens(issuer=login.issuer, sub=login.sub, claims=login.first)
         try:
             with anyio.fail_after(lock.time_left()):
-                return await lock.provider.refreshed_claims(answer, first)
+                decrypted = lock.provider.decrypted(answer)
+                return decrypted, await lock.provider.refreshed_claims(decrypted, first)
         except (ProviderError, TokenRejected, TimeoutError) as error:
             if isinstance(error, TokenRejected) and error.code in WITHDRAWING_CODES:
                 has_successor = self._revocations.effective_at(login) is not None

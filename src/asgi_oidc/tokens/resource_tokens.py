@@ -55,7 +55,7 @@ class ResourceTokens:
                 raise TokenNotGranted(detail=detail)
             async with self._locks.hold(session, can_continue=lambda newest: False) as lock:
                 answer = await self._refresher.use_refresh_token(lock, resource=resource)
-                claims = await self._refresher.checked_claims(lock, answer)
+                answer, claims = await self._refresher.checked_answer(lock, answer)
                 domains = lock.provider.settings.domains_trusted_at_login
                 tokens = claims_refreshed(
                     lock.session,

@@ -188,6 +188,11 @@ ANSWERS = [
         "The provider does not accept the nonce that it has just told. Code and refresh token were not used.",
         "If it has several servers, they have to accept each other's nonces: report it to the provider's operators.",
     ),
+    Code(
+        "userinfo_unsigned introspection_unsigned",
+        "The answer is plain JSON, but a setting names an algorithm of it, such as `userinfo_signed_response_alg`.",
+        "Register the client for signed answers at the provider, or unset the setting.",
+    ),
     Code("userinfo_not_jwt", "A signed userinfo answer is not ASCII.", "Report it to the provider's operators."),
     Code(
         "introspection_malformed",

@@ -19,6 +19,27 @@ TOKENS = [
         "Such a provider cannot sign users out here. Check which provider the URL is registered at.",
     ),
     Code(
+        "token_encrypted",
+        "The token is encrypted, and there is no `decryption_key`.",
+        "Set `decryption_key`, or turn encryption off for this client at the provider.",
+    ),
+    Code(
+        "token_unencrypted",
+        "The token is not encrypted, but a setting such as `id_token_encrypted_response_alg` names how it has to be.",
+        "Register the client for encryption at the provider, or unset the setting.",
+    ),
+    Code(
+        "token_decryption",
+        "No key of `decryption_key` decrypts the token: it is for another key, or was changed on the way.",
+        "Check that the provider has the public half of the current key. While it rotates, list the old key as well.",
+    ),
+    Code(
+        "token_unsigned",
+        "What is inside the encrypted token is not signed: anyone who knows the public key can make it.",
+        "Register the client for tokens that are signed and then encrypted.",
+    ),
+    Code("header_zip", "The encrypted token is compressed.", "Turn `zip` off at the provider."),
+    Code(
         "claim_tid",
         "`tid` is missing, not a UUID in lower case, not the tenant of `iss`, or a tenant whose users may not sign in.",
         "To admit the users of this tenant, add it to `tenants`.",
