@@ -42,12 +42,12 @@ def check_foreign_assertion(text: str, *, now: int) -> None:
 
 
 def _claims_in(text: str) -> dict[str, object] | None:
-    parts = text.split(".")
-    if len(parts) != 3 or not all(parts) or not text.isascii():
+    segments = text.split(".")
+    if len(segments) != 3 or not all(segments) or not text.isascii():
         return None
     try:
-        read_object(_decoded(parts[0]))
-        return read_object(_decoded(parts[1]))
+        read_object(_decoded(segments[0]))
+        return read_object(_decoded(segments[1]))
     except (InvalidJSON, ValueError):
         return None
 
