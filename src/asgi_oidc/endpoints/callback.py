@@ -278,7 +278,8 @@ class CallbackEndpoint:
     ) -> Response:
         """Respond to a callback without a login in progress: repeated, bookmarked, late or planted by an attacker.
 
-        Its code is never used. A page navigation gets one fresh login; a second failure in a row is an error.
+        Its code is never used. A page navigation gets one fresh login, unless a security profile forbids that; a second
+        failure in a row is an error.
         """
         is_in_frame = self.window_callback is not None and request.is_framed
         if not request.wants_page and not is_in_frame:
@@ -292,6 +293,9 @@ class CallbackEndpoint:
                     "transaction_unreadable", "the login cookie cannot be opened: was it sealed with another secret?"
                 )
             raise RequestRejected("transaction_missing", "no state, or no login cookie twice in a row")
+        if not provider.settings.restarts_logins:
+            detail = f"no login in progress with this state; profile={provider.settings.profile!r} starts no other one"
+            raise RequestRejected("transaction_missing", detail)
         events.log(events.LOGIN_REPEATED, going_to="a fresh login")
         telemetry.annotate(outcome="repeated")
         return_to = transaction.return_to if transaction else None

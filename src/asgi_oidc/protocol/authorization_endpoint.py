@@ -173,7 +173,11 @@ def has_login_page_expired(response: AuthorizationResponse) -> bool:
 
 
 def check_response_issuer(
-    response: AuthorizationResponse, metadata: ServerMetadata, *, template: IssuerTemplate | None = None
+    response: AuthorizationResponse,
+    metadata: ServerMetadata,
+    *,
+    template: IssuerTemplate | None = None,
+    is_required: bool = False,
 ) -> None:
     """Refuse a response from another provider, the defence against mix-up attacks (RFC 9207 §2.4).
 
@@ -182,11 +186,15 @@ def check_response_issuer(
 
     Args:
         template: of the provider, if it has an issuer for each tenant; the ID Token then shows which tenant it is.
+        is_required: whether an error needs it too, as a security profile demands.
 
     Raises:
         RequestRejected: `iss` names another issuer, or is missing although the metadata promises it.
     """
     if response.iss is None:
+        if is_required:
+            got = "" if response.error is None else " in an error response"
+            raise RequestRejected("iss_missing", f"expected {metadata.issuer}, got none{got}: the profile requires it")
         if metadata.authorization_response_iss_parameter_supported and response.error is None:
             detail = f"expected {metadata.issuer}: the metadata has authorization_response_iss_parameter_supported"
             raise RequestRejected("iss_missing", detail)

@@ -5,7 +5,7 @@ No other module uses joserfc to sign. Keys and errors never show what a key cont
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -63,6 +63,13 @@ class SigningKey:
     def thumbprint(self) -> str:
         """The thumbprint of the public key (RFC 7638)."""
         return self.private.thumbprint
+
+    def limited_to(self, accepted: Collection[str]) -> Self:
+        """Return the key with only those of its algorithms that are accepted; unchanged if none of them is."""
+        algorithms = tuple(alg for alg in self.algorithms if alg in accepted)
+        if not algorithms:
+            return self
+        return replace(self, algorithms=algorithms, alg=self.alg if self.alg in algorithms else algorithms[0])
 
     def with_algorithm(self, alg: str) -> Self:
         """Return the key that signs with another one of its algorithms."""

@@ -96,6 +96,7 @@ class ProviderMetadata(ServerMetadata, frozen=True, kw_only=True):
     userinfo_encryption_enc_values_supported: object = None
     introspection_encryption_alg_values_supported: object = None
     introspection_encryption_enc_values_supported: object = None
+    tls_client_certificate_bound_access_tokens: object = None
 
 
 MEMBERS = frozenset(ProviderMetadata.__struct_fields__)

@@ -15,10 +15,15 @@ from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.dpop.make_proof import ALGORITHM
 from asgi_oidc.protocol.jarm import SIGNED_MODES
 from asgi_oidc.protocol.metadata import ProviderMetadata, texts_of
+from asgi_oidc.protocol.profile_compatibility import missing_in_metadata
 from asgi_oidc.protocol.request_object import choose_request_key
 from asgi_oidc.protocol.response_algorithms import PinnedAlgorithms
+from asgi_oidc.protocol.security_profile import SecurityProfile
 
 MAX_LISTED = 10  # values of a metadata member, in an error text
+
+# What a profile demands as well; its own text names another fix.
+_COVERED_BY_PROFILE = ("par_unsupported", "pkce_s256_unsupported", "algorithms_unsupported", "dpop_unsupported")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,7 @@ class LoginPlan:
         dpop: the setting.
         authorization_details: what a login asks the user to authorize.
         pinned: the algorithms that the client has registered for.
+        profile: what the provider has to support besides; None for nothing.
     """
 
     client: Client
@@ -47,6 +53,7 @@ class LoginPlan:
     dpop: str = "never"
     authorization_details: Required = ()
     pinned: PinnedAlgorithms = field(default_factory=PinnedAlgorithms)
+    profile: SecurityProfile | None = None
 
     def is_pushed(self, metadata: ProviderMetadata) -> bool:
         """Return whether the authorization request is pushed to the provider first (RFC 9126)."""
@@ -86,7 +93,19 @@ def find_incompatibilities(metadata: ProviderMetadata, plan: LoginPlan) -> list[
         _dpop(metadata, plan.dpop),
         _authorization_details(metadata, plan.authorization_details),
     ]
-    return [obstacle for obstacle in obstacles if obstacle is not None]
+    found = [obstacle for obstacle in obstacles if obstacle is not None]
+    return found if plan.profile is None else _with_profile(found, metadata, plan, plan.profile)
+
+
+def _with_profile(
+    found: list[Incompatibility], metadata: ProviderMetadata, plan: LoginPlan, profile: SecurityProfile
+) -> list[Incompatibility]:
+    missing = missing_in_metadata(metadata, profile, response_mode=plan.response_mode, uses_dpop=plan.dpop == "always")
+    if not missing:
+        return found
+    text = f"{profile} needs more of the provider: {'; '.join(missing)}: enable it there"
+    others = [obstacle for obstacle in found if obstacle.code not in _COVERED_BY_PROFILE]
+    return [Incompatibility("profile_unsupported", text), *others]
 
 
 def _par(metadata: ProviderMetadata, plan: LoginPlan) -> Incompatibility | None:

@@ -165,7 +165,8 @@ class OpenIDConnection(ProviderConnection):
         """Refuse a response from another provider. Errors as in `check_response_issuer` and `metadata`."""
         issuers = self.settings.issuers
         template = issuers if isinstance(issuers, IssuerTemplate) else None
-        check_response_issuer(response, await self.metadata(), template=template)
+        is_required = self.settings.requires_response_issuer
+        check_response_issuer(response, await self.metadata(), template=template, is_required=is_required)
 
     async def verify_response(self, token: str, *, fetches_keys: bool = True) -> AuthorizationResponse:
         """Check a signed authorization response, its issuer included, and read what is inside (JARM §2.4).

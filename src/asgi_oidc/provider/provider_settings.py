@@ -13,6 +13,7 @@ from asgi_oidc.protocol.jarm import SIGNED_MODES
 from asgi_oidc.protocol.private_keys import PrivateKey
 from asgi_oidc.protocol.provider_compatibility import LoginPlan
 from asgi_oidc.protocol.response_algorithms import PinnedAlgorithms
+from asgi_oidc.protocol.security_profile import find_profile
 from asgi_oidc.protocol.step_up import SILENT, AuthenticationRequest, joined_prompt
 from asgi_oidc.provider.http import HttpClient
 from asgi_oidc.provider.provider_exceptions import ProviderExceptions
@@ -159,6 +160,19 @@ class ProviderSettings:
         return tuple(str(self.authorization_params.get("acr_values", "")).split())
 
     @property
+    def requires_response_issuer(self) -> bool:
+        """Whether a plain authorization response must have `iss`, an error too (FAPI 2.0 Security Profile §5.3.3.2)."""
+        return self.profile is not None
+
+    @property
+    def restarts_logins(self) -> bool:
+        """Whether a callback without a login in progress starts a fresh login, without a click of the user.
+
+        With a profile, it does not: a response that fits no login ends there (FAPI 2.0 Security Profile §5.3.3.1).
+        """
+        return self.profile is None
+
+    @property
     def login_plan(self) -> LoginPlan:
         """What logins need from the provider."""
         return LoginPlan(
@@ -166,12 +180,13 @@ class ProviderSettings:
             self.response_mode,
             None if self.algorithms_named else self.algorithms,
             uses_pkce=not self.exceptions.allow_missing_pkce,
-            par="always" if self.profile is not None else self.par,  # FAPI 2.0 Security Profile §5.3.2.2
+            par=self.par,
             request_object=self.request_object,
             request_object_signing_alg=self.request_object_signing_alg,
             dpop=self.dpop,
             authorization_details=self.authorization_details,
             pinned=self.pinned,
+            profile=find_profile(self.profile),
         )
 
     def strengthen(self, authentication: AuthenticationRequest) -> AuthenticationRequest:

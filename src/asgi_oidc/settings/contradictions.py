@@ -14,6 +14,7 @@ from asgi_oidc.settings.certificate_checks import unapplied_certificates
 from asgi_oidc.settings.claims import claims_problems
 from asgi_oidc.settings.client_document_checks import client_document_problems
 from asgi_oidc.settings.health_path import health_problems
+from asgi_oidc.settings.profile_checks import redirect_problems
 from asgi_oidc.settings.provider_checks import provider_contradictions
 from asgi_oidc.settings.provider_readers import MISSING, PROVIDER_READERS
 from asgi_oidc.settings.variable_names import PREFIX, variable_of
@@ -26,6 +27,7 @@ def find_contradictions(values: Mapping[str, Any]) -> list[str]:
     problems = _confused_urls(values) if {"base_url", "auth_path"} <= values.keys() else []
     if values.get("providers", MISSING) is None:
         problems += provider_contradictions(values)
+    problems += redirect_problems(_profiles(values), values.get("base_urls"))
     problems += _provider_problems(values)
     problems += bearer_problems(values)
     problems += claims_problems(values)
@@ -73,6 +75,14 @@ def acr_values_of_all(providers: Mapping[str, ProviderSettings]) -> tuple[str, .
     """Return the authentication contexts one of which every login has; empty if some logins need none."""
     requested = [provider.acr_values for provider in providers.values()]
     return tuple(acr for values in requested for acr in values) if all(requested) else ()
+
+
+def _profiles(values: Mapping[str, Any]) -> Mapping[str, str | None]:
+    """Return the security profile of each provider by its name; that of the flat keywords under an empty one."""
+    providers = values.get("providers")
+    if isinstance(providers, Mapping):
+        return {name: provider.profile for name, provider in providers.items()}
+    return {"": values.get("profile")}
 
 
 def _provider_problems(values: Mapping[str, Any]) -> list[str]:

@@ -138,7 +138,9 @@ def read_oauth2_provider(raw: Mapping[str, Any]) -> OAuth2Settings:
     Raises:
         SettingsError: it lists every problem with its fix.
     """
-    values, problems = read_values(raw, OAUTH2_READERS)
+    values, problems = read_values({name: raw[name] for name in raw if name != "profile"}, OAUTH2_READERS)
+    if raw.get("profile") is not None:
+        problems.append("profile: needs an OpenID provider: use Provider(...)")
     title = None
     try:
         title = read_title(raw.get("title"))

@@ -7,6 +7,7 @@ from asgi_oidc.errors import SettingsError
 from asgi_oidc.errors.sanitized import call_sanitized
 from asgi_oidc.protocol.entra import AUTHORITIES
 from asgi_oidc.provider.provider_settings import ProviderSettings
+from asgi_oidc.settings.profile_checks import with_profile
 from asgi_oidc.settings.provider_checks import provider_contradictions
 from asgi_oidc.settings.provider_keywords import ProviderKeywords
 from asgi_oidc.settings.provider_readers import PROVIDER_READERS, provider_settings, read_title, read_values
@@ -203,7 +204,7 @@ def read_provider(
     Raises:
         SettingsError: it lists every problem with its fix.
     """
-    values, problems = read_values(raw, PROVIDER_READERS)
+    values, problems = read_values(with_profile(raw), PROVIDER_READERS)
     problems = [*earlier_problems, *problems]
     title = None
     try:

@@ -13,6 +13,7 @@ from asgi_oidc.protocol.provider_compatibility import LoginPlan, find_incompatib
 from asgi_oidc.protocol.response_algorithms import pinned_algorithms
 from asgi_oidc.settings.certificate_checks import certificate_problems
 from asgi_oidc.settings.client_checks import client_problems
+from asgi_oidc.settings.profile_checks import profile_problems
 from asgi_oidc.settings.provider_exception_checks import exception_contradictions
 from asgi_oidc.settings.provider_readers import ALGORITHMS, read_client
 from asgi_oidc.settings.response_algorithm_checks import response_algorithm_problems
@@ -22,6 +23,7 @@ def provider_contradictions(values: Mapping[str, Any]) -> list[str]:
     """Return the problems of settings that do not fit together."""
     problems = client_problems(values) + certificate_problems(values) + exception_contradictions(values)
     problems += response_algorithm_problems(values)
+    problems += profile_problems(values)
     if values.get("metadata") and "issuer" in values:
         problems += [f"metadata: {problem}" for problem in _metadata_problems(values)]
     return problems

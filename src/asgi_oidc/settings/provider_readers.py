@@ -7,7 +7,9 @@ from typing import Any
 from asgi_oidc.errors import describe_value
 from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.jose_decryption import published_key
+from asgi_oidc.protocol.jose_signing import SigningKey
 from asgi_oidc.protocol.response_algorithms import pinned_algorithms
+from asgi_oidc.protocol.security_profile import find_profile
 from asgi_oidc.protocol.signature_algorithms import SYMMETRIC_ALGORITHM
 from asgi_oidc.provider.provider_exceptions import STANDARD_LOGOUT
 from asgi_oidc.provider.provider_settings import ProviderSettings
@@ -94,6 +96,7 @@ def read_values(
 
 def provider_settings(values: Mapping[str, Any], *, title: str | None = None) -> ProviderSettings:
     """Return the settings of one provider from checked values."""
+    profile = find_profile(values["profile"])
     algorithms = values["algorithms"] or ((SYMMETRIC_ALGORITHM,) if values["allow_hs256"] else None)
     return ProviderSettings(
         title=title,
@@ -102,7 +105,7 @@ def provider_settings(values: Mapping[str, Any], *, title: str | None = None) ->
         scope=values["scope"],
         authorization_params=values["authorization_params"],
         metadata=values["metadata"],
-        algorithms=algorithms or ALGORITHMS,
+        algorithms=algorithms or (ALGORITHMS if profile is None else profile.algorithms),
         algorithms_named=algorithms is not None,
         trusted_audiences=values["trusted_audiences"],
         trusted_email_domains=values["trusted_email_domains"],
@@ -129,7 +132,7 @@ def read_client(values: Mapping[str, Any]) -> Client:
         values["client_id"],
         values.get("client_secret"),
         values.get("client_auth"),
-        keys=values.get("client_key") or (),
+        keys=_keys(values),
         encryption_keys=_encryption_keys(values),
         signing_alg=values.get("token_endpoint_auth_signing_alg"),
         assertion_file=values.get("client_assertion_file"),
@@ -140,6 +143,12 @@ def read_client(values: Mapping[str, Any]) -> Client:
 def _encryption_keys(values: Mapping[str, Any]) -> tuple[Mapping[str, str], ...]:
     pinned = pinned_algorithms(values)
     return tuple(published_key(key, pinned) for key in values.get("decryption_key") or ())
+
+
+def _keys(values: Mapping[str, Any]) -> tuple[SigningKey, ...]:
+    """Return the keys of the client; they sign with no algorithm that a profile does not permit."""
+    keys, profile = values.get("client_key") or (), find_profile(values.get("profile"))
+    return tuple(keys) if profile is None else tuple(key.limited_to(profile.algorithms) for key in keys)
 
 
 def unknown_setting(name: str, known: Mapping[str, object]) -> str:

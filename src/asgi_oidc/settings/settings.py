@@ -29,6 +29,7 @@ from asgi_oidc.settings.claims import read_claims_setting
 from asgi_oidc.settings.contradictions import acr_values_of_all, find_contradictions, flat_problems
 from asgi_oidc.settings.health_path import health_urls, read_health_path
 from asgi_oidc.settings.page_readers import read_app_logo, read_pages
+from asgi_oidc.settings.profile_checks import with_profile
 from asgi_oidc.settings.provider_readers import MISSING, PROVIDER_READERS, provider_settings, unknown_setting
 from asgi_oidc.settings.response_algorithm_settings import ResponseAlgorithmSettings
 from asgi_oidc.settings.several_providers import ProviderSource, read_choose_provider, read_providers
@@ -266,6 +267,7 @@ def check_settings(
 ) -> Settings:
     """Check all settings as `read_settings` does, without a log line."""
     variables = variables or {}
+    raw = with_profile(raw)
     problems = [field_hint(name) or unknown_setting(name, READERS) for name in raw if name not in READERS]
     values: dict[str, Any] = {}
     for name, (default, read) in READERS.items():

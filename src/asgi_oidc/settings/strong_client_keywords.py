@@ -118,5 +118,12 @@ class StrongClientKeywords(TypedDict, total=False):
     profile: str | None
     """A security profile that everything has to meet: `fapi2` or `fapi2-message-signing`.
 
+    `fapi2` is the FAPI 2.0 Security Profile. It switches on `par` and `dpop`, unless `client_certificate` binds the
+    tokens; permits `private_key_jwt` and certificates only, signatures by PS256, ES256 or EdDSA only, https and the
+    recommended TLS ciphers only; and requires `iss` in each authorization response. `fapi2-message-signing` also signs
+    requests (`request_object`), and requires signed responses (`response_mode=jwt`). What contradicts the profile is
+    refused at start-up, in one error; what the provider lacks, before a login starts.
+    With a profile, a callback that fits no login ends there: no fresh login starts without a click.
+
     Default: `None`. Variable: `OIDC_PROFILE`. Since 0.2.
     """

@@ -7,11 +7,10 @@ from asgi_oidc.protocol.authorization_details import read_required
 from asgi_oidc.protocol.jose_decryption import MAX_KEYS, read_decryption_key
 from asgi_oidc.protocol.jose_signing import SECRET_BYTES, SIGNING_ALGORITHMS
 from asgi_oidc.protocol.private_keys import PrivateKey
+from asgi_oidc.protocol.security_profile import PROFILES
 from asgi_oidc.settings.certificate_checks import read_pem
 from asgi_oidc.settings.key_readers import read_keys, read_signing_keys
 from asgi_oidc.settings.value_checks import read_one_of, read_switch, read_text
-
-PROFILES = ("fapi2", "fapi2-message-signing")
 
 
 def read_decryption_keys(value: object) -> tuple[PrivateKey, ...]:
@@ -39,7 +38,7 @@ def _read_dpop(value: object) -> str:
 
 
 def _read_profile(value: object) -> str:
-    return read_one_of(value, PROFILES)
+    return read_one_of(value, tuple(PROFILES))
 
 
 # Name of the setting -> its default, and the function that checks and converts its value.

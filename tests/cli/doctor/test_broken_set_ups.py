@@ -38,6 +38,14 @@ def published(**members: Any) -> FakeProvider:
     return provider
 
 
+def profiled(**members: Any) -> OIDCMiddleware:
+    """Return an app with a security profile at a provider whose metadata has these members."""
+    key = ClientKey()
+    provider = make_provider(client_secret=None, jwks=[key.public_jwk])
+    provider.metadata.update(members)
+    return guarded(provider, client_secret=None, client_key=key.pem, profile="fapi2")
+
+
 def with_fault(name: str) -> FakeProvider:
     provider = make_provider()
     provider.faults.add(name)
@@ -148,6 +156,10 @@ PROVIDERS: dict[str, tuple[SetUp, str]] = {
     "no proofs with ES256": (
         lambda: guarded(published(dpop_signing_alg_values_supported=["EdDSA"]), dpop="always"),
         "dpop_unsupported",
+    ),
+    "the profile demands more": (
+        lambda: profiled(authorization_response_iss_parameter_supported=False),
+        "profile_unsupported",
     ),
     "only certificates authenticate clients": (
         lambda: guarded(published(token_endpoint_auth_methods_supported=["tls_client_auth"])),

@@ -100,6 +100,7 @@ KINDS: Mapping[str, Kind] = {
         grant_type_unsupported=("error", "the provider does not exchange authorization codes"),
         pkce_s256_unsupported=("error", "the provider does not support PKCE with S256"),
         response_mode_unsupported=("error", "the provider does not support the `response_mode`"),
+        profile_unsupported=("error", "the provider's metadata lacks what `profile` demands"),
         dpop_unsupported=("error", "`dpop` is `always`, but the provider accepts no proofs signed with ES256"),
         authorization_details_unsupported=("error", "the provider does not list a type of `authorization_details`"),
         scope_unsupported=("warning", "a standard scope is requested that the provider does not list"),

@@ -297,6 +297,11 @@ REQUIREMENTS = [
         "Correct the type in the setting or the rule, or enable it at the provider.",
     ),
     Code(
+        "profile_unsupported",
+        "The provider's metadata lacks what the security profile (`profile`) demands. The log line names each member.",
+        "Enable it for this client at the provider, or leave out `profile`.",
+    ),
+    Code(
         "step_up_unsupported",
         "A login with `acr_values` or `max_age` was about to start at a provider without OpenID Connect, which reports "
         "neither.",
