@@ -8,6 +8,7 @@ import pytest
 
 from asgi_oidc import MemoryStore, OIDCError, SessionEnded
 from asgi_oidc.testing import Browser
+from tests.dpop_site import DPoPSite
 from tests.protected_site import ORIGIN, cookie_header, nothing, session_cookies, who_am_i
 from tests.scripted_store import ScriptedStore
 from tests.token_site import LIFETIME, STORES, TokenSite
@@ -42,6 +43,36 @@ async def test_a_sign_out_leaves_no_refresh_token_that_is_good(site):
 
     assert (len(before), active_refresh_tokens(site)) == (1, [])
     assert (site.provider.revoked, site.provider.count("/revoke")) == (before, 1)
+
+
+@pytest.mark.parametrize("store", STORES)
+async def test_a_bound_token_is_revoked_with_a_proof(store):
+    """Keycloak's policies for DPoP demand one of the key to which the token is bound."""
+    site = DPoPSite(store)
+    browser = await site.signed_in()
+    await sign_out(browser)
+
+    (login,), (revocation,) = site.proofs_at("/token"), site.proofs_at("/revoke")
+    assert (revocation.jkt, revocation.claims["htu"]) == (login.jkt, f"{site.provider.issuer}/revoke")
+    assert (site.provider.count("/revoke"), active_refresh_tokens(site)) == (1, [])
+
+
+async def test_the_bound_token_of_a_failed_login_is_revoked_with_a_proof():
+    """Its key is that of the login, which has no session."""
+    site = DPoPSite()
+    await site.failed_login("id_token_wrong_nonce")
+
+    (login,), (revocation,) = site.proofs_at("/token"), site.proofs_at("/revoke")
+    assert revocation.jkt == login.jkt
+
+
+async def test_a_provider_without_a_revocation_endpoint_is_not_called(site):
+    """Many offer none."""
+    del site.provider.metadata["revocation_endpoint"]
+    browser = await site.signed_in()
+
+    assert (await sign_out(browser)).status_code == 303
+    assert site.provider.revoked == []
 
 
 async def test_a_browser_that_has_old_cookies_gives_the_newest_token_back(site):

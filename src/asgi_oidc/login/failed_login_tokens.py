@@ -55,7 +55,7 @@ class FailedLoginTokens:
         except StoreUnavailable:
             is_shared = True
         if not is_shared:
-            await self._revoker.revoke_at(provider, refresh_token)
+            await self._revoker.revoke_at(provider, refresh_token, dpop_key=transaction.dpop_key)
 
     async def _may_be_shared(self, request: Request, transaction: Transaction, user: UserId | None) -> bool:
         cookies, sessions = request.cookies, self._sessions

@@ -6,19 +6,17 @@ from asgi_oidc.protocol.messages import Answer, Call, check_status
 from asgi_oidc.protocol.metadata import ServerMetadata
 
 
-def revocation_call(metadata: ServerMetadata, client: Client, refresh_token: str) -> Call | None:
+def revocation_call(metadata: ServerMetadata, client: Client, refresh_token: str, *, url: str) -> Call:
     """Return the call that revokes a refresh token, and with it the tokens that were issued from it.
 
-    Returns:
-        None if the provider has no revocation endpoint.
+    Args:
+        url: of the revocation endpoint.
 
     Raises:
         AnswerRejected: no client authentication method that both sides support.
     """
-    if metadata.revocation_endpoint is None:
-        return None
     fields = {"token": refresh_token, "token_type_hint": "refresh_token"}
-    return authenticated_call(metadata, client, metadata.revocation_endpoint, fields, endpoint="revocation")
+    return authenticated_call(metadata, client, url, fields, endpoint="revocation")
 
 
 def check_revocation_answer(answer: Answer) -> None:

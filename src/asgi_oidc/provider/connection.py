@@ -281,8 +281,11 @@ class ProviderConnection(ABC):
         """
 
     @abstractmethod
-    async def revoke(self, refresh_token: str) -> None:
+    async def revoke(self, refresh_token: str, *, dpop_key: DPoPKey | None = None) -> None:
         """Revoke a refresh token if the provider has an endpoint for that (RFC 7009).
+
+        Args:
+            dpop_key: as in `refresh`.
 
         Raises:
             ProviderError: the provider refuses, or is down.

@@ -222,19 +222,20 @@ class OAuth2Connection(ProviderConnection):
 
         return read_oauth2_refresh_answer(await self._calls.send(make, endpoint="token"))
 
-    async def revoke(self, refresh_token: str) -> None:
+    async def revoke(self, refresh_token: str, *, dpop_key: DPoPKey | None = None) -> None:
         """Revoke a refresh token if the settings name an endpoint for that (RFC 7009).
 
         Raises:
             ProviderError: the provider refuses, or is down.
         """
+        url = self._metadata.revocation_endpoint
+        if url is None:
+            return
 
-        def make(client: Client) -> Call | None:
-            return revocation_call(self._metadata, client, refresh_token)
+        def make(client: Client) -> Call:
+            return revocation_call(self._metadata, client, refresh_token, url=url)
 
-        answer = await self._calls.send_if_supported(make, endpoint="revocation")
-        if answer is not None:
-            check_revocation_answer(answer)
+        check_revocation_answer(await self._calls.send(make, endpoint="revocation"))
 
     async def end_session_endpoint(self) -> None:
         """Return None: OAuth 2.0 has no sign-out, so it is local."""

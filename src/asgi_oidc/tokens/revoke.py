@@ -11,6 +11,7 @@ from functools import partial
 import anyio
 
 from asgi_oidc.errors import OIDCError, StoreUnavailable
+from asgi_oidc.protocol.dpop.make_proof import read_dpop_key
 from asgi_oidc.provider.connection import ProviderConnection
 from asgi_oidc.provider.provider_failures import log_provider_failure
 from asgi_oidc.sessions.repository import SessionRepository
@@ -35,25 +36,36 @@ class TokenRevoker:
         """Revoke the refresh token of a session if its provider supports it; do nothing without a token."""
         if refresh_token is not None:
             find = partial(self._providers.of, login)
-            await self._revoke(refresh_token, find, provider=login.provider, issuer=login.issuer)
+            names = {"provider": login.provider, "issuer": login.issuer}
+            await self._revoke(refresh_token, login.dpop_key, find, **names)
 
-    async def revoke_at(self, provider: ProviderConnection, refresh_token: str | None) -> None:
-        """Revoke a refresh token of a login that has failed; do nothing without a token."""
+    async def revoke_at(self, provider: ProviderConnection, refresh_token: str | None, *, dpop_key: str) -> None:
+        """Revoke a refresh token of a login that has failed; do nothing without a token.
+
+        Args:
+            dpop_key: the private key of the login; empty without DPoP.
+        """
 
         async def find() -> ProviderConnection:
             return provider
 
         if refresh_token is not None:
-            settings = provider.settings
-            await self._revoke(refresh_token, find, provider=settings.name, issuer=settings.issuer)
+            names = {"provider": provider.settings.name, "issuer": provider.settings.issuer}
+            await self._revoke(refresh_token, dpop_key, find, **names)
 
     async def _revoke(
-        self, refresh_token: str, find: Callable[[], Awaitable[ProviderConnection]], *, provider: str, issuer: str
+        self,
+        refresh_token: str,
+        dpop_key: str,
+        find: Callable[[], Awaitable[ProviderConnection]],
+        *,
+        provider: str,
+        issuer: str,
     ) -> None:
         code, detail = "revocation_timeout", f"no answer in {REVOKE_DEADLINE:g} s"
         with anyio.move_on_after(REVOKE_DEADLINE):
             try:
-                await (await find()).revoke(refresh_token)
+                await (await find()).revoke(refresh_token, dpop_key=read_dpop_key(dpop_key))
             except OIDCError as error:
                 code, detail = error.code, error.detail
             else:
