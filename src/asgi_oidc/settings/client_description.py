@@ -17,6 +17,7 @@ from asgi_oidc.safe_urls import check_url, is_loopback
 from asgi_oidc.settings.settings import Settings
 
 BY_AUTHORITY, SELF_SIGNED = CERTIFICATE_METHODS
+ID_TOKEN_ALG = "id_token_signed_response_alg"  # noqa: S105  # the name of a member
 DEFAULT_ALGORITHM = "RS256"  # of ID Tokens, if nothing else is registered (OpenID Connect Registration 1.0 §2)
 
 
@@ -112,12 +113,13 @@ def _request_alg(plan: LoginPlan, metadata: ProviderMetadata | None) -> str | No
 
 
 def _response_algs(provider: ProviderSettings, metadata: ProviderMetadata | None) -> dict[str, str]:
-    """Return the algorithms that are to be used for this client, where the provider's default would be refused."""
-    if DEFAULT_ALGORITHM in provider.algorithms:
-        return {}
+    """Return the algorithms that the settings name, and that of ID Tokens if the provider's default is refused."""
+    named = {setting: value for setting, _, value in provider.pinned.named()}
+    if ID_TOKEN_ALG in named or DEFAULT_ALGORITHM in provider.algorithms:
+        return named
     offered = (metadata.id_token_signing_alg_values_supported if metadata else None) or list(provider.algorithms)
     chosen = next((alg for alg in provider.algorithms if alg in offered), None)
-    return {} if chosen is None else {"id_token_signed_response_alg": chosen}
+    return named if chosen is None else {**named, ID_TOKEN_ALG: chosen}
 
 
 def _is_reachable(base_url: str, provider: ProviderSettings) -> bool:

@@ -68,6 +68,7 @@ SETTINGS: list[tuple[dict[str, Any], dict[str, Any]]] = [
             "require_signed_request_object": True,
         },
     ),
+    ({"userinfo_signed_response_alg": "ES256"}, {"userinfo_signed_response_alg": "ES256"}),
     (
         {"client_key": KEY.pem},
         {
