@@ -31,7 +31,7 @@ def calling_app(api: str, certificate: str | None = None) -> Starlette:
     async def orders(request: Request) -> Response:
         """Pass on what the API says."""
         auth = request.scope["oidc"].httpx_auth(api)
-        async with httpx.AsyncClient(auth=auth, verify=trust, trust_env=False) as caller:
+        async with httpx.AsyncClient(auth=auth, verify=trust, timeout=60, trust_env=False) as caller:
             answer = await caller.get(f"{api}/{request.path_params['path']}")
         said = answer.json() if answer.is_success else answer.text
         return JSONResponse({"status": answer.status_code, "said": said})

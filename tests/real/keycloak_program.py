@@ -15,7 +15,7 @@ ARCHIVE = Path.home() / f".m2/repository/org/keycloak/{NAME}/{VERSION}/{NAME}-{V
 GET = f"mvn dependency:get -Dartifact=org.keycloak:{NAME}:{VERSION}:zip -Dtransitive=false"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "asgi-oidc-tests"
 BUILD = ("build", "--db=dev-mem", "--https-client-auth=request")
-BUILT_WITHIN = 300  # seconds; 16 of an idle processor
+BUILT_WITHIN = 600  # seconds; 16 of an idle processor
 START = ("start", "--optimized", "--cache=local", "--hostname-strict=false")
 
 

@@ -17,8 +17,9 @@ from typing import IO
 
 import httpx
 
-PATIENCE = 20.0  # seconds to get ready
+PATIENCE = 90.0  # seconds to get ready; two seconds are enough where nothing else runs
 CLOSE_DEADLINE = 5.0  # seconds to end when asked to, before it is killed
+ANSWERS_WITHIN = 10.0  # seconds; if it were short, a busy process would get one request after the other
 BETWEEN_LOOKS = 0.05  # seconds; looking takes time from the process that is waited for
 PORTS = range(10_000, 32_768)
 ROOT = Path(__file__).parent.parent.parent
@@ -93,7 +94,7 @@ def answers(url: str, *, ca: str | None = None) -> bool:
     """Say whether somebody answers there, whatever the answer."""
     verify = ssl.create_default_context(cafile=ca) if ca else False  # all authorities of the system take long to read
     try:
-        httpx.get(url, verify=verify, timeout=2, trust_env=False)
+        httpx.get(url, verify=verify, timeout=ANSWERS_WITHIN, trust_env=False)
     except httpx.TransportError:
         return False
     return True

@@ -88,7 +88,7 @@ class RealProvider:
 
     def _control(self, changes: dict[str, Any] | None) -> dict[str, Any]:
         verify = ssl.create_default_context(cafile=self.ca)
-        with httpx.Client(base_url=self.issuer, verify=verify, timeout=10, trust_env=False) as caller:
+        with httpx.Client(base_url=self.issuer, verify=verify, timeout=60, trust_env=False) as caller:
             method = "GET" if changes is None else "POST"
             answer: dict[str, Any] = caller.request(method, "/__control", json=changes).json()
             return answer

@@ -3,6 +3,7 @@
 import contextlib
 import ssl
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -112,9 +113,13 @@ def site(
             environ["ORDERS_CERTIFICATE"] = str(own)
         if has_store:
             environ["OIDC_STORE"] = stack.enter_context(redis()).url
-        for kind, port in zip(SERVERS, ports, strict=True):
+
+        def start(kind: str, port: int) -> None:
             app = "tests.real.fapi_app:app"
             stack.enter_context(server(kind, app, port=port, environ=environ, certificate=certificate))
+
+        with ThreadPoolExecutor() as threads:
+            list(threads.map(start, SERVERS, ports))
         yield Site(fapi_provider, origin, ports, orders, registered)
 
 

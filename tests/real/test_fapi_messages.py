@@ -14,9 +14,10 @@ from asgi_oidc.testing import Browser, serve
 from tests.protected_site import SECRET
 from tests.real.app import protected_app
 from tests.real.certificates import Certificate, ClientAuthority, make_client_certificate
-from tests.real.fapi import StrongClient, client_with_certificate, client_with_key, public_jwk
+from tests.real.fapi import StrongClient, client_with_certificate, client_with_key, new_decryption_key, public_jwk
 from tests.real.processes import free_port
 from tests.real.real_provider import RealProvider
+from tests.security.sizes import size
 
 pytestmark = pytest.mark.real
 
@@ -58,14 +59,32 @@ def signs_requests(authority: ClientAuthority) -> StrongClient:
     return made.knowing({"request_object_signing_alg": "ES256", "require_signed_request_object": True})
 
 
+def encrypted(alg: str, enc: str) -> MakeClient:
+    """Make a client whose ID Tokens and userinfo are signed, then encrypted."""
+
+    def make(authority: ClientAuthority) -> StrongClient:
+        key = new_decryption_key(alg)
+        made = client_with_key(dpop="always", decryption_key=key)
+        names = ("id_token", "userinfo")
+        algorithms = {"userinfo_signed_response_alg": "PS256"}
+        algorithms |= {f"{name}_encrypted_response_alg": alg for name in names}
+        algorithms |= {f"{name}_encrypted_response_enc": enc for name in names}
+        return made.knowing(algorithms, key=key)
+
+    return make
+
+
 CLIENTS: Mapping[str, MakeClient] = {
     "signed request": signs_requests,
+    "RSA-OAEP-256": encrypted("RSA-OAEP-256", "A256GCM"),
+    "ECDH-ES": encrypted("ECDH-ES", "A128CBC-HS256"),
     "query.jwt": signed("query.jwt"),
     "form_post.jwt": signed("form_post.jwt"),
     "jwt": signed("jwt"),
     "self-signed certificate": self_signed,
     "certificate and DPoP": certificate_and_proof,
 }
+SAMPLE = ("signed request", "RSA-OAEP-256")
 
 
 @contextlib.asynccontextmanager
@@ -89,10 +108,12 @@ def trust(monkeypatch: pytest.MonkeyPatch, certificate: Certificate) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", certificate.ca)
 
 
-@pytest.mark.parametrize("make", CLIENTS.values(), ids=CLIENTS)
-async def test_login_of_a_strong_client(fapi_provider, certificate, client_authority, make):
+@pytest.mark.long
+@pytest.mark.parametrize("client", size(SAMPLE, tuple(CLIENTS)))
+async def test_login_of_a_strong_client(fapi_provider, certificate, client_authority, client):
     """The page that was asked for, with the claims that only userinfo has."""
-    async with served(fapi_provider, certificate, make(client_authority)) as browser:
+    made = CLIENTS[client](client_authority)
+    async with served(fapi_provider, certificate, made) as browser:
         page = await browser.sign_in("alice", "/deep/link?page=2")
 
     assert (page.status_code, page.path) == (200, "/deep/link?page=2"), page.text

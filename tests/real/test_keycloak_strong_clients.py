@@ -20,6 +20,7 @@ from tests.real.fapi_app import calling_app
 from tests.real.keycloak import PASSWORD, Keycloak
 from tests.real.orders_api import orders_api
 from tests.real.processes import free_port
+from tests.security.sizes import size
 
 pytestmark = pytest.mark.real
 
@@ -31,6 +32,7 @@ WITH_PUBLISHED_KEY = {
     "use.jwks.url": "true",
     "jwks.url": "{origin}/auth/jwks",
 }
+ENCRYPTS = {"id.token.encrypted.response.alg": "RSA-OAEP-256", "id.token.encrypted.response.enc": "A256GCM"}
 REQUIRES_PAR = {"require.pushed.authorization.requests": "true"}
 
 
@@ -57,9 +59,11 @@ class Case:
 CASES: Mapping[str, Case] = {
     "PAR and DPoP": Case(WITH_PUBLISHED_KEY | WITH_DPOP | REQUIRES_PAR, {"dpop": "always", "par": "always"}),
     "certificate": Case(WITH_CERTIFICATE, {}),
+    "encrypted ID Token": Case(WITH_KEY | WITH_DPOP | ENCRYPTS, {"dpop": "always"}),
     "policy for DPoP": Case(WITH_KEY, {"dpop": "always", "par": "always"}, "fapi-2-dpop-security-profile"),
     "policy for certificates": Case(WITH_CERTIFICATE, {"par": "always"}, "fapi-2-security-profile"),
 }
+SAMPLE = ("encrypted ID Token", "policy for DPoP")
 
 
 @dataclass(frozen=True)
@@ -135,10 +139,11 @@ async def sign_in(browser: Browser) -> str:
     return str((await browser.fetch("/claims")).json()["name"])
 
 
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-async def test_a_strong_client_signs_users_in_and_out(site, case):
+@pytest.mark.long
+@pytest.mark.parametrize("client", size(SAMPLE, tuple(CASES)))
+async def test_a_strong_client_signs_users_in_and_out(site, client):
     """With nothing set but what the client is registered for; the name comes with the ID Token or from userinfo."""
-    async with site.served(case) as browser:
+    async with site.served(CASES[client]) as browser:
         name = await sign_in(browser)
         home = await browser.submit(await browser.get("/private"), "Sign out")
 
@@ -146,10 +151,10 @@ async def test_a_strong_client_signs_users_in_and_out(site, case):
     assert home.url.partition("?")[0] == f"{browser.origin}/"
 
 
-@pytest.mark.parametrize("case", [CASES["PAR and DPoP"], CASES["certificate"]], ids=["DPoP", "certificate"])
-async def test_tokens_stay_bound_when_they_are_refreshed(site, case):
+@pytest.mark.parametrize("client", ["PAR and DPoP", "certificate"])
+async def test_tokens_stay_bound_when_they_are_refreshed(site, client):
     """An API takes the first token and the next one, and both are bound to the same."""
-    async with site.served(case) as browser:
+    async with site.served(CASES[client]) as browser:
         await sign_in(browser)
         first, renewed = [(await browser.fetch(f"/orders/{path}")).json() for path in ("", "renewed")]
 
