@@ -16,6 +16,7 @@ QUESTIONS = (
     "memory",
     "start",
     "logins",
+    "strong_clients",
     "refresh",
     "telemetry",
     "servers",

@@ -21,7 +21,7 @@ import psycopg
 
 from asgi_oidc import PostgresStore
 
-PATIENCE = 20.0  # seconds for a server to start
+PATIENCE = 60.0  # seconds for a server to start
 PR_SET_PDEATHSIG = 1  # of prctl(2)
 TICK = 0.02  # seconds between two looks
 

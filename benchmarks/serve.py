@@ -20,7 +20,7 @@ from starlette.middleware.sessions import SessionMiddleware
 
 from asgi_oidc import OIDCMiddleware
 from asgi_oidc.sessions import in_cookies, revocations
-from asgi_oidc.testing import FakeProvider, Persona
+from asgi_oidc.testing import Client, FakeProvider, Persona
 
 TIDY_AFTER = 1000  # calls that the provider remembers
 USERS = 5000
@@ -42,11 +42,31 @@ def ours(app: Any, port: int, provider: str, store: str | None) -> Any:
     )
 
 
+def strong(app: Any, port: int, provider: str) -> Any:
+    """Wrap an app in this library as a client with a key, pushed requests and bound tokens."""
+    return OIDCMiddleware(
+        app,
+        issuer=provider,
+        client_id="strong",
+        client_key=os.environ["CLIENT_KEY"],
+        base_url=f"http://127.0.0.1:{port}",
+        secret=SECRET,
+        scope="openid profile email offline_access",
+        public=["/public/*"],
+        userinfo="always",
+        par="always",
+        dpop="always",
+    )
+
+
 def the_provider(port: int) -> Any:
     """Return a provider whose user is signed in already, another one for each login."""
     personas = [Persona(f"user-{number}", f"User {number}", f"user-{number}@example.com") for number in range(USERS)]
     provider = FakeProvider(issuer=f"http://127.0.0.1:{port}", alg="ES256", personas=personas)
     turns = itertools.cycle(personas)
+    if "CLIENT_JWK" in os.environ:
+        provider.register(Client("strong", None, jwks=[json.loads(os.environ["CLIENT_JWK"])]))
+        provider.dpop_nonces = "always"
     provider.access_token_lifetime = int(os.environ.get("ACCESS_TOKEN_LIFETIME", "3600"))
 
     async def tidy(scope: Any, receive: Any, send: Any) -> None:
@@ -77,6 +97,7 @@ def sites(port: int, provider: str, store: str | None) -> dict[str, Callable[[],
             AuthenticationMiddleware(bare, SessionBackend()), SECRET
         ),
         "asgi-oidc": lambda: ours(bare, port, provider, store),
+        "strong client": lambda: strong(bare, port, provider),
         "Starlette": lambda: Starlette(routes=PAGE),
         "Starlette in asgi-oidc": lambda: ours(Starlette(routes=PAGE), port, provider, store),
         "Starlette in SessionMiddleware": lambda: SessionMiddleware(Starlette(routes=PAGE), SECRET),
