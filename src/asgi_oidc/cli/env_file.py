@@ -8,6 +8,7 @@ from asgi_oidc.errors import SettingsError
 
 MAX_SIZE = 262_144  # bytes
 UNREAD = ".env"  # what `asgi-oidc init` writes; servers, and we, read it only if they are told to
+QUOTE_IN_SINGLE_QUOTES = "'\\''"  # as shells write it: the quotes end, and begin again
 
 _LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
 
@@ -60,4 +61,6 @@ def is_unread(given: str | None, error: SettingsError) -> bool:
 
 def _unquoted(value: str) -> str:
     is_quoted = len(value) >= 2 and value[0] == value[-1] and value[0] in "'\""
-    return value[1:-1] if is_quoted else value.partition(" #")[0].rstrip()
+    if not is_quoted:
+        return value.partition(" #")[0].rstrip()
+    return value[1:-1].replace(QUOTE_IN_SINGLE_QUOTES, "'") if value[0] == "'" else value[1:-1]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from asgi_oidc.cli.env_file import QUOTE_IN_SINGLE_QUOTES
 from asgi_oidc.protocol.dynamic_registration import Registration, RegistrationAccess
 from asgi_oidc.settings.variable_names import PREFIX, variable_prefix
 
@@ -16,7 +17,9 @@ CLIENT_URI = "REGISTRATION_CLIENT_URI"
 INITIAL_ACCESS_TOKEN = "INITIAL_ACCESS_TOKEN"  # noqa: S105  # the name of a variable
 PRIVATE = 0o600
 
-_PLAIN = re.compile(r"[A-Za-z0-9._~:/?&=%+@,-]+")
+# Shells read such files as well, and a provider may put anything into a secret: `x&reboot`, or `'$(reboot)`.
+_PLAIN = re.compile(r"[A-Za-z0-9._:/?=%+@,-]+")
+_SPECIAL_IN_DOUBLE_QUOTES = frozenset('"$`\\!')
 
 
 def values_to_keep(registration: Registration, *, provider: str, has_secret: bool) -> dict[str, str]:
@@ -51,7 +54,9 @@ def env_lines(values: Mapping[str, str]) -> str:
 def _quoted(value: str) -> str:
     if _PLAIN.fullmatch(value):
         return value
-    return f"'{value}'" if "'" not in value else f'"{value}"'
+    if "'" in value and _SPECIAL_IN_DOUBLE_QUOTES.isdisjoint(value):
+        return f'"{value}"'
+    return "'" + value.replace("'", QUOTE_IN_SINGLE_QUOTES) + "'"
 
 
 def why_not_writable(path: Path, *, overwrites: bool) -> str | None:
