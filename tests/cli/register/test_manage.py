@@ -2,6 +2,7 @@
 
 import pytest
 
+from asgi_oidc.cli.register.saved_values import CLIENT_URI
 from tests.cli.register.registering_app import ORIGIN
 
 
@@ -99,3 +100,15 @@ def test_a_removed_registration_is_told(register, saved):
 
     assert (said.status, "invalid_token" in said.err) == (1, True)
     assert ORIGIN not in said.out
+
+
+def test_a_provider_without_registration_gets_the_token_at_its_own_origin_only(register, saved):
+    """No endpoint in the metadata is no reason to trust whatever host the file names."""
+    uri = saved["REGISTRATION_CLIENT_URI"].replace("id.example.com", "collector.example.org")
+
+    with register.provider.fault("registration_no_endpoint"):
+        own = register("--show", variables=saved)
+        foreign = register("--show", variables={**saved, CLIENT_URI: uri})
+
+    assert (own.status, foreign.status) == (0, 1)
+    assert "collector.example.org, not at https://id.example.com" in foreign.err

@@ -93,7 +93,8 @@ class ProviderCalls:
         await self._fetch_metadata()
         if access is None:
             raise CannotRegister("there is no registration to manage")
-        if why := why_not_called(access.uri, {self._provider.issuer, self.registration_endpoint or access.uri}):
+        issuer = self._provider.issuer
+        if why := why_not_called(access.uri, {issuer, self.registration_endpoint or issuer}):
             raise CannotRegister(f"the saved registration_client_uri: {why}")
         return access
 
