@@ -52,8 +52,8 @@ def _claims_in(text: str) -> dict[str, object] | None:
         return None
 
 
-def _decoded(part: str) -> bytes:
-    return urlsafe_b64decode(part + "=" * (-len(part) % 4))
+def _decoded(segment: str) -> bytes:
+    return urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
 
 
 def _age(seconds: float) -> str:
