@@ -49,6 +49,8 @@ async def run_refused(module: Refused, variant: Variant) -> tuple[StrongSite, in
     site = StrongSite(variant)
     with site.provider.fault(module.fault):
         page = await site.browser().sign_in("alice", "/page")
+    started = [call for call in site.provider.calls if (call.method, call.path) == ("GET", "/authorize")]
+    assert len(started) <= 1  # no second login began by itself
     return site, page.status_code
 
 
