@@ -79,6 +79,20 @@ async def test_several_providers_share_the_document():
     assert document["redirect_uris"] == [f"{ORIGIN}/auth/callback/a", f"{ORIGIN}/auth/callback/b"]
 
 
+@pytest.mark.parametrize("names", ["ab", "ba"])
+def test_a_public_client_takes_no_key_away_from_another_provider(names):
+    """The document would say `none` to both, and the second would hand out tokens without any key."""
+    client = FakeProvider().http_client()
+    keys: dict[str, dict[str, Any]] = {names[0]: {}, names[1]: {"client_key": KEY.pem}}
+    providers = {
+        name: Provider(issuer=f"https://{name}.example.com", client_id=URL, http_client=client, **key)
+        for name, key in keys.items()
+    }
+
+    with pytest.raises(SettingsError, match="the client's document can state one method only"):
+        Site(issuer=..., client_id=..., client_secret=..., http_client=..., providers=providers)
+
+
 # Settings, and what the error names.
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "another path": ({"client_id": f"{ORIGIN}/client.json"}, f"set it to {URL}"),

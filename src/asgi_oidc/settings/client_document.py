@@ -7,8 +7,8 @@ Source: draft-ietf-oauth-client-id-metadata-document.
 
 from collections.abc import Mapping, Sequence
 
-from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.settings.client_description import describe_client
+from asgi_oidc.settings.client_document_checks import document_method
 from asgi_oidc.settings.settings import Settings
 
 ENDPOINT = "client-metadata.json"  # below `auth_path`
@@ -23,13 +23,9 @@ def client_document(settings: Settings) -> dict[str, object] | None:
     url = settings.url_of(ENDPOINT)
     known = [provider for provider in settings.fixed_providers.values() if provider.client.client_id == url]
     documents = [
-        describe_client(settings, provider, auth_method=_document_method(provider.client)) for provider in known
+        describe_client(settings, provider, auth_method=document_method(provider.client)) for provider in known
     ]
     return {"client_id": url, **_joined(documents)} if documents else None
-
-
-def _document_method(client: Client) -> str:
-    return client.auth_method or ("private_key_jwt" if client.has_assertion else "none")
 
 
 def _joined(documents: Sequence[Mapping[str, object]]) -> dict[str, object]:

@@ -22,7 +22,26 @@ def client_document_problems(values: Mapping[str, Any]) -> list[str]:
     else:
         client = Client(values.get("client_id") or "", values.get("client_secret"), values.get("client_auth"))
         clients = [("client_id", client)]
-    return [problem for label, client in clients for problem in _problems(label, client, urls)]
+    problems = [problem for label, client in clients for problem in _problems(label, client, urls)]
+    return problems or [*_contradictions(clients, urls)]
+
+
+def document_method(client: Client) -> str:
+    """Return the method of client authentication that the document states: a provider accepts no other."""
+    return client.auth_method or ("private_key_jwt" if client.has_assertion else "none")
+
+
+def _contradictions(clients: Sequence[tuple[str, Client]], urls: Sequence[str]) -> Iterator[str]:
+    """Report clients that share a document, but not the method: with `none` there, the provider asks for no key."""
+    first: dict[str, tuple[str, str]] = {}
+    for label, client in clients:
+        method = document_method(client)
+        other_label, other_method = first.setdefault(client.client_id, (label, method))
+        if client.client_id in urls and method != other_method:
+            yield (
+                f"{label}: the client's document can state one method only, but it is {method} here and {other_method} "
+                f"in {other_label}: set client_key for both or for neither, or another client_id"
+            )
 
 
 def _problems(label: str, client: Client, urls: Sequence[str]) -> Iterator[str]:
