@@ -46,7 +46,8 @@ class StrongClient:
 def client_with_key(client_id: str = "web", **settings: Any) -> StrongClient:
     """Make a client with `private_key_jwt`."""
     key = new_key()
-    registered = {"jwks": {"keys": [public_jwk(key)]}, "dpop_bound_access_tokens": settings.get("dpop") == "always"}
+    has_dpop = settings.get("dpop") == "always" or "profile" in settings
+    registered = {"jwks": {"keys": [public_jwk(key)]}, "dpop_bound_access_tokens": has_dpop}
     return StrongClient(registered, {"client_id": client_id, "client_key": key, **settings})
 
 

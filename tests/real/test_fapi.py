@@ -2,7 +2,7 @@
 
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +15,7 @@ import pytest
 from asgi_oidc.testing import Browser
 from tests.protected_site import SECRET
 from tests.real.certificates import Certificate, ClientAuthority
-from tests.real.fapi import client_with_certificate, client_with_key
+from tests.real.fapi import StrongClient, client_with_certificate, client_with_key
 from tests.real.orders_api import Orders, orders_api
 from tests.real.processes import free_port
 from tests.real.real_provider import RealProvider
@@ -86,11 +86,10 @@ def site(
 ) -> Iterator[Site]:
     """The site, for one case."""
     has_certificate, has_store = request.param[0] == "certificate", request.param[1] == "a store"
+    make: Callable[..., StrongClient] = client_with_key
     if has_certificate:
         make = partial(client_with_certificate, client_authority)
-        web, api = make(), make("api", issuer=fapi_provider.issuer)
-    else:
-        web, api = client_with_key(dpop="always"), client_with_key("api", issuer=fapi_provider.issuer)
+    web, api = make(profile="fapi2"), make("api", issuer=fapi_provider.issuer)
     ports = free_port(), free_port()
     origin = f"https://localhost:{ports[0]}"
     registered = (web.at(origin, backchannel_logout_uri=f"{origin}/auth/backchannel-logout"), api.at(origin))

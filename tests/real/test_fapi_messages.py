@@ -28,7 +28,7 @@ def signed(response_mode: str) -> MakeClient:
     """Make a client that gets signed responses in such a mode."""
 
     def make(authority: ClientAuthority) -> StrongClient:
-        return client_with_key(dpop="always", authorization_params={"response_mode": response_mode})
+        return client_with_key(profile="fapi2", authorization_params={"response_mode": response_mode})
 
     return make
 
@@ -43,19 +43,19 @@ def self_signed(authority: ClientAuthority) -> StrongClient:
         "jwks": {"keys": [jwk | {"x5c": own.x5c}]},
     }
     settings = {"client_auth": "self_signed_tls_client_auth", "client_certificate": own.pem}
-    return StrongClient(registered, {"client_id": "web", **settings})
+    return StrongClient(registered, {"client_id": "web", "profile": "fapi2", **settings})
 
 
 def certificate_and_proof(authority: ClientAuthority) -> StrongClient:
     """Make a client that authenticates with a certificate, and whose tokens are bound to a key of each session."""
-    made = client_with_certificate(authority, dpop="always")
+    made = client_with_certificate(authority, profile="fapi2", dpop="always")
     changes = {"tls_client_certificate_bound_access_tokens": False, "dpop_bound_access_tokens": True}
     return made.knowing(changes)
 
 
 def signs_requests(authority: ClientAuthority) -> StrongClient:
-    """Make a client of Message Signing: its requests are signed, and so are the responses."""
-    made = client_with_key(dpop="always", request_object=True, authorization_params={"response_mode": "jwt"})
+    """Make a client of FAPI 2.0 Message Signing: its requests are signed, and so are the responses."""
+    made = client_with_key(profile="fapi2-message-signing")
     return made.knowing({"request_object_signing_alg": "ES256", "require_signed_request_object": True})
 
 
@@ -64,7 +64,7 @@ def encrypted(alg: str, enc: str) -> MakeClient:
 
     def make(authority: ClientAuthority) -> StrongClient:
         key = new_decryption_key(alg)
-        made = client_with_key(dpop="always", decryption_key=key)
+        made = client_with_key(profile="fapi2", decryption_key=key)
         names = ("id_token", "userinfo")
         algorithms = {"userinfo_signed_response_alg": "PS256"}
         algorithms |= {f"{name}_encrypted_response_alg": alg for name in names}
@@ -75,7 +75,7 @@ def encrypted(alg: str, enc: str) -> MakeClient:
 
 
 CLIENTS: Mapping[str, MakeClient] = {
-    "signed request": signs_requests,
+    "signed messages": signs_requests,
     "RSA-OAEP-256": encrypted("RSA-OAEP-256", "A256GCM"),
     "ECDH-ES": encrypted("ECDH-ES", "A128CBC-HS256"),
     "query.jwt": signed("query.jwt"),
@@ -84,7 +84,7 @@ CLIENTS: Mapping[str, MakeClient] = {
     "self-signed certificate": self_signed,
     "certificate and DPoP": certificate_and_proof,
 }
-SAMPLE = ("signed request", "RSA-OAEP-256")
+SAMPLE = ("signed messages", "RSA-OAEP-256")
 
 
 @contextlib.asynccontextmanager
