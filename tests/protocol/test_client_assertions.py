@@ -2,6 +2,7 @@
 
 import json
 from base64 import urlsafe_b64decode
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -12,7 +13,7 @@ from joserfc.jwk import OctKey, import_key
 from asgi_oidc.errors import AnswerRejected
 from asgi_oidc.protocol.client_auth import authenticated_call, choose_method
 from asgi_oidc.protocol.client_auth.assertion import ASSERTION_TYPE, LIFETIME
-from asgi_oidc.protocol.client_registration import Client
+from asgi_oidc.protocol.client_registration import AssertionForm, Client
 from asgi_oidc.protocol.jose_signing import public_jwk, read_signing_key
 from asgi_oidc.protocol.metadata import ServerMetadata
 from asgi_oidc.testing import ClientKey
@@ -54,6 +55,17 @@ def test_an_assertion_is_for_one_call_at_one_issuer():
     header, claims = parts_of(form["client_assertion"])
     assert header == {"alg": "ES256", "kid": EC.kid, "typ": "client-authentication+jwt"}
     assert claims == {"iss": "web", "sub": "web", "aud": ISSUER, "jti": "j", "iat": NOW, "exp": NOW + LIFETIME}
+
+
+@pytest.mark.parametrize("typ", ["client-authentication+jwt", "JWT"])
+@pytest.mark.parametrize(
+    "client", [Client("web", keys=(EC,)), Client("web", SECRET, "client_secret_jwt")], ids=["key", "secret"]
+)
+def test_the_typ_of_an_assertion_is_as_set(client, typ):
+    """Providers made with Nimbus refuse the standard's own."""
+    form = form_of(replace(client, assertion_form=AssertionForm(typ)))
+
+    assert parts_of(form["client_assertion"])[0]["typ"] == typ
 
 
 @pytest.mark.filterwarnings("ignore:EdDSA")

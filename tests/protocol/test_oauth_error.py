@@ -186,7 +186,8 @@ def test_a_refused_client_is_told_what_to_check():
     assert caught.value.error == "invalid_client"
     assert caught.value.detail == (
         "invalid_client, from the token endpoint with status 401: check client_id and client_secret or client_key, "
-        "then client_auth"
+        "then client_auth; some providers accept signed assertions only with client_assertion_typ "
+        "(OIDC_CLIENT_ASSERTION_TYP) set to JWT"
     )
 
 

@@ -34,6 +34,21 @@ async def test_a_login_needs_no_secret(alg):
     assert [claims["aud"] for claims in assertions(site)] == [site.provider.issuer]
 
 
+async def test_a_provider_that_knows_only_plain_jwts_needs_the_setting(caplog):
+    """Spring Authorization Server refuses the standard's type; the log names the setting."""
+    key = ClientKey()
+    refused, accepted = keyed_site(key), keyed_site(key, client_assertion_typ="JWT")
+    refused.provider.client_assertion_typs = accepted.provider.client_assertion_typs = ["JWT"]
+
+    response = await refused.failed_login()
+    await accepted.signed_in()
+
+    assert (response.status_code, response.json()["error"]) == (502, "provider_refused")
+    assert "client_assertion_typ (OIDC_CLIENT_ASSERTION_TYP)" in caplog.text
+    assert refused.provider.client_refusals == ["typ must be JWT"]
+    assert accepted.provider.client_refusals == []
+
+
 async def test_each_call_has_an_assertion_of_its_own():
     """The provider refuses one that it has seen."""
     key = ClientKey()

@@ -38,6 +38,9 @@ def problems(**settings: Any) -> tuple[str, ...]:
         KEY | FILE | {"request_object": True},
         KEY | {"allow_missing_pkce": True},
         {"client_secret": LONG, "client_auth": "client_secret_jwt"},
+        {"client_secret": LONG, "client_auth": "client_secret_jwt", "client_assertion_typ": "JWT"},
+        KEY | {"client_assertion_typ": "JWT"},
+        KEY | {"decryption_key": RSA},
         {"client_secret": LONG * 2, "client_auth": "client_secret_jwt", "token_endpoint_auth_signing_alg": "HS512"},
     ],
 )
@@ -79,6 +82,13 @@ def test_settings_that_fit_together_are_accepted(settings):
         ),
         (FILE | {"token_endpoint_auth_signing_alg": "PS256"}, "token_endpoint_auth_signing_alg: nothing uses it"),
         ({"token_endpoint_auth_signing_alg": "PS256"}, "token_endpoint_auth_signing_alg: nothing uses it"),
+        (FILE | {"client_assertion_typ": "JWT"}, "client_assertion_typ: nothing uses it"),
+        ({"client_assertion_typ": "JWT"}, "client_assertion_typ: nothing uses it"),
+        (KEY | {"client_assertion_typ": "jwt"}, "client_assertion_typ: must be one of client-authentication+jwt, JWT"),
+        (
+            KEY | {"client_key": [RSA, EC], "decryption_key": [ClientKey().pem, EC]},
+            "decryption_key: client_key has the same key: make another one",
+        ),
         ({"token_endpoint_auth_signing_alg": "none"}, "token_endpoint_auth_signing_alg: must be one of PS256"),
     ],
 )

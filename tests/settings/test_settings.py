@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from asgi_oidc import OIDCMiddleware, SettingsError
 from asgi_oidc.errors import describe_value
 from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest
+from asgi_oidc.settings.response_algorithm_checks import RESPONSE_ALGORITHM_READERS
 from asgi_oidc.settings.settings import READERS, read_settings
 from asgi_oidc.settings.value_checks import entropy_bound
 from asgi_oidc.stores.memory import MemoryStore
@@ -85,6 +86,7 @@ def test_five_settings_are_enough():
         "client_certificate_key": None,
         "client_assertion_file": None,
         "token_endpoint_auth_signing_alg": None,
+        "client_assertion_typ": "client-authentication+jwt",
         "par": "auto",
         "request_object": False,
         "request_object_signing_alg": None,
@@ -92,6 +94,7 @@ def test_five_settings_are_enough():
         "decryption_key": None,
         "authorization_details": (),
         "profile": None,
+        **dict.fromkeys(RESPONSE_ALGORITHM_READERS),
         "providers": None,
         "choose_provider": None,
         "login_params": frozenset(),

@@ -8,6 +8,8 @@ from asgi_oidc.protocol.certificate_pair import CertificatePair
 from asgi_oidc.protocol.jose_signing import SigningKey
 
 CERTIFICATE_METHODS = ("tls_client_auth", "self_signed_tls_client_auth")  # of client authentication, RFC 8705 §2
+ASSERTION_TYP = "client-authentication+jwt"  # draft-ietf-oauth-rfc7523bis §4; some providers require it
+ASSERTION_TYPS = (ASSERTION_TYP, "JWT")
 
 
 class SecretSigner(Protocol):
@@ -35,6 +37,20 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class AssertionForm:
+    """What distinguishes the assertions that a client makes from those for other providers.
+
+    Attributes:
+        typ: one of `ASSERTION_TYPS`, as `typ` in the header.
+    """
+
+    typ: str = ASSERTION_TYP
+
+
+STANDARD_FORM = AssertionForm()
+
+
+@dataclass(frozen=True, slots=True)
 class Client:
     """A registered client.
 
@@ -45,6 +61,7 @@ class Client:
         certificate: our own HTTP client presents it in the TLS handshake; None for none.
         keys: the private keys; the first one signs.
         signing_alg: the algorithm of its assertions, or None to choose from metadata.
+        assertion_form: what else the provider expects of them.
         encryption_keys: the public keys, as JWKs, to which the provider may encrypt.
         assertion_file: path of the file with an assertion that somebody else has signed.
         attempt: the call that is about to be made; None in between.
@@ -63,6 +80,7 @@ class Client:
 
     keys: tuple[SigningKey, ...] = ()
     signing_alg: str | None = None
+    assertion_form: AssertionForm = STANDARD_FORM
     encryption_keys: tuple[Mapping[str, str], ...] = field(default=(), compare=False)
     assertion_file: str | None = None
     attempt: Attempt | None = None

@@ -18,7 +18,8 @@ SECRET_FIELDS = (
     "client_assertion",
 )
 _FIXES = {
-    "invalid_client": ": check client_id and client_secret or client_key, then client_auth",
+    "invalid_client": ": check client_id and client_secret or client_key, then client_auth; some "
+    "providers accept signed assertions only with client_assertion_typ (OIDC_CLIENT_ASSERTION_TYP) set to JWT",
     "invalid_dpop_proof": ": check this server's clock, as providers refuse proofs from the future; if the call had no "
     "proof, set dpop (OIDC_DPOP) to always",
     "use_dpop_nonce": ": set dpop (OIDC_DPOP) to always",  # with a proof, the call was repeated with a nonce

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from asgi_oidc.protocol.client_registration import ASSERTION_TYP
 from asgi_oidc.protocol.jose_signing import SECRET_BYTES
 
 _SECRET_METHODS = ("client_secret_basic", "client_secret_post", "client_secret_jwt")
@@ -13,7 +14,7 @@ _ASSERTION = "private_key_jwt"
 def client_problems(values: Mapping[str, Any]) -> list[str]:
     """Return the problems of how the client authenticates; settings that could not be read are missing."""
     problems = [*_missing(values), *_unused(values), *_algorithm_problems(values), *_secret_problems(values)]
-    return [*problems, *_request_object_problems(values)]
+    return [*problems, *_typ_problems(values), *_request_object_problems(values), *_shared_key_problems(values)]
 
 
 def _missing(values: Mapping[str, Any]) -> Iterator[str]:
@@ -43,16 +44,36 @@ def _unused(values: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _algorithm_problems(values: Mapping[str, Any]) -> Iterator[str]:
-    alg, key, method = (values.get(name) for name in ("token_endpoint_auth_signing_alg", "client_key", "client_auth"))
+    alg, key = values.get("token_endpoint_auth_signing_alg"), values.get("client_key")
     if alg is None:
         return
-    if method == _HMAC:
+    if values.get("client_auth") == _HMAC:
         if alg not in SECRET_BYTES:
             yield f"token_endpoint_auth_signing_alg: {_HMAC} needs one of {', '.join(SECRET_BYTES)}, got {alg}"
-    elif not key or values.get("client_assertion_file") or method not in (None, _ASSERTION):
+    elif not _signs_with_key(values):
         yield "token_endpoint_auth_signing_alg: nothing uses it: the app signs no assertion with client_key"
-    elif alg not in key[0].algorithms:
+    elif key and alg not in key[0].algorithms:
         yield f"token_endpoint_auth_signing_alg: the first client_key signs with {', '.join(key[0].algorithms)}"
+
+
+def _typ_problems(values: Mapping[str, Any]) -> Iterator[str]:
+    if values.get("client_assertion_typ", ASSERTION_TYP) == ASSERTION_TYP or values.get("client_auth") == _HMAC:
+        return
+    if "client_key" in values and not _signs_with_key(values):
+        yield f"client_assertion_typ: nothing uses it: the app signs no assertion with client_key or by {_HMAC}"
+
+
+def _signs_with_key(values: Mapping[str, Any]) -> bool:
+    """Whether the app itself signs assertions with `client_key`."""
+    is_method = values.get("client_auth") in (None, _ASSERTION)
+    return bool(values.get("client_key")) and not values.get("client_assertion_file") and is_method
+
+
+def _shared_key_problems(values: Mapping[str, Any]) -> Iterator[str]:
+    """Report a key that signs and decrypts: what one use shows of it may break the other (RFC 7517 §4.2)."""
+    signing = {key.thumbprint for key in values.get("client_key") or ()}
+    if any(key.thumbprint in signing for key in values.get("decryption_key") or ()):
+        yield "decryption_key: client_key has the same key: make another one for decryption (RFC 7517 §4.2)"
 
 
 def _request_object_problems(values: Mapping[str, Any]) -> Iterator[str]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from asgi_oidc.errors import describe_value
-from asgi_oidc.protocol.client_registration import Client
+from asgi_oidc.protocol.client_registration import STANDARD_FORM, AssertionForm, Client
 from asgi_oidc.protocol.jose_decryption import published_key
 from asgi_oidc.protocol.jose_signing import SigningKey
 from asgi_oidc.protocol.response_algorithms import pinned_algorithms
@@ -135,6 +135,7 @@ def read_client(values: Mapping[str, Any]) -> Client:
         keys=_keys(values),
         encryption_keys=_encryption_keys(values),
         signing_alg=values.get("token_endpoint_auth_signing_alg"),
+        assertion_form=AssertionForm(values.get("client_assertion_typ", STANDARD_FORM.typ)),
         assertion_file=values.get("client_assertion_file"),
         certificate=certificate_pair(values),
     )

@@ -90,6 +90,7 @@ class Settings(ResponseAlgorithmSettings):
     client_certificate_key: str | None = field(repr=False)
     client_assertion_file: str | None
     token_endpoint_auth_signing_alg: str | None
+    client_assertion_typ: str
     par: str
     request_object: bool
     request_object_signing_alg: str | None

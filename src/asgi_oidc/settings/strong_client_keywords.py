@@ -57,6 +57,16 @@ class StrongClientKeywords(TypedDict, total=False):
     `OIDC_TOKEN_ENDPOINT_AUTH_SIGNING_ALG`. Since 0.2.
     """
 
+    client_assertion_typ: str
+    """The `typ` in the header of the app's assertions: `client-authentication+jwt` or `JWT`.
+
+    Set it to `JWT` for providers that refuse the standard's own type with `invalid_client`, such as Spring
+    Authorization Server on Spring Security 6, and others that are made with Nimbus. It counts with `client_key` and
+    with `client_secret_jwt`.
+
+    Default: `"client-authentication+jwt"`. Variable: `OIDC_CLIENT_ASSERTION_TYP`. Since 0.2.
+    """
+
     par: str
     """When the authorization request is pushed to the provider (RFC 9126): `auto`, `always` or `never`.
 

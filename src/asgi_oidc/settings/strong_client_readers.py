@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from asgi_oidc.protocol.authorization_details import read_required
+from asgi_oidc.protocol.client_registration import ASSERTION_TYP, ASSERTION_TYPS
 from asgi_oidc.protocol.jose_decryption import MAX_KEYS, read_decryption_key
 from asgi_oidc.protocol.jose_signing import SECRET_BYTES, SIGNING_ALGORITHMS
 from asgi_oidc.protocol.private_keys import PrivateKey
@@ -23,6 +24,10 @@ def read_decryption_keys(value: object) -> tuple[PrivateKey, ...]:
 
 def _read_assertion_alg(value: object) -> str:
     return read_one_of(value, (*SIGNING_ALGORITHMS, *SECRET_BYTES))
+
+
+def _read_assertion_typ(value: object) -> str:
+    return read_one_of(value, ASSERTION_TYPS)
 
 
 def _read_request_alg(value: object) -> str:
@@ -48,6 +53,7 @@ STRONG_CLIENT_READERS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
     "client_certificate_key": (None, read_pem),
     "client_assertion_file": (None, read_text),
     "token_endpoint_auth_signing_alg": (None, _read_assertion_alg),
+    "client_assertion_typ": (ASSERTION_TYP, _read_assertion_typ),
     "par": ("auto", _read_par),
     "request_object": (False, read_switch),
     "request_object_signing_alg": (None, _read_request_alg),

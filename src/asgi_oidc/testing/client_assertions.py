@@ -23,6 +23,10 @@ class AssertionRules:
     """The algorithms that its metadata lists."""
     used: set[tuple[str, str]]
     """(client_id, jti) of the assertions that were accepted; the check adds to it."""
+    audience: str
+    """What `aud` must be in assertions of clients."""
+    typs: Sequence[str] = ()
+    """The `typ` that their headers may have; empty for any."""
 
 
 def has_assertion(call: Call) -> bool:
@@ -91,8 +95,11 @@ def _why_wrong_claims(jwt: JWT, client: Client, rules: AssertionRules) -> str:
     claims = jwt.claims
     if (claims.get("iss"), claims.get("sub")) != (client.client_id, client.client_id):
         return "iss and sub must be the client_id"
-    if claims.get("aud") != rules.issuer:
-        return "aud must be the issuer, as one text"
+    if rules.typs and jwt.header.get("typ") not in rules.typs:
+        return f"typ must be {' or '.join(rules.typs)}"
+    if claims.get("aud") != rules.audience:
+        whose = "the issuer" if rules.audience == rules.issuer else rules.audience
+        return f"aud must be {whose}, as one text"
     expires_at = instant_of(claims, "exp")
     if expires_at is None or not rules.now < expires_at <= rules.now + MAX_LIFETIME:
         return f"exp must be in the future, by at most {MAX_LIFETIME} seconds"

@@ -29,6 +29,9 @@ class StrongClients(AccessTokens):
     """Whether only pushed authorization requests are accepted (RFC 9126 §5)."""
     par_lifetime: int = 60
     """Seconds until a pushed request expires."""
+    client_assertion_typs: Sequence[str] = ()
+    """The `typ` of client assertions that it accepts, such as `["JWT"]` as Spring Authorization Server does; empty
+    accepts any."""
     requires_signed_requests: bool = False
     """Whether only signed authorization requests are accepted (RFC 9101 §10.5)."""
     authorization_details_types: Sequence[str] = ()
@@ -103,12 +106,17 @@ class StrongClients(AccessTokens):
         """Return the client that authenticates by a client assertion; for `None`, `client_refusals` has the reason."""
         client = self.client_with_keys(client_id_in(call))
         algs = self.metadata.get("token_endpoint_auth_signing_alg_values_supported", ())
-        rules = AssertionRules(self.issuer, self.now(), algs, self.memory.assertion_ids)
+        audience, typs = self.assertion_audience(call), self.client_assertion_typs
+        rules = AssertionRules(self.issuer, self.now(), algs, self.memory.assertion_ids, audience, typs)
         problem = why_assertion_refused(call, client, rules)
         if problem:
             self.client_refusals.append(problem)
             return None
         return client
+
+    def assertion_audience(self, _call: Call) -> str:
+        """Return what a client assertion must have as `aud`: the issuer."""
+        return self.issuer
 
     def proof_of(self, call: Call, server: NonceServer, *, access_token: str | None = None) -> Proof | None:
         """Return the DPoP proof of a call; None without one where none is needed.

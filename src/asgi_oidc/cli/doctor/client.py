@@ -99,7 +99,8 @@ def _fix_of_assertion(provider: ExaminedProvider) -> str:
         )
     return (
         f"check {client_id}, and register the public key {client.keys[0].kid} for it, or the jwks_uri "
-        f"{provider.site.settings.url_of('jwks')}; private_key_jwt has to be the method that is registered there"
+        f"{provider.site.settings.url_of('jwks')}; private_key_jwt has to be the method that is registered there; "
+        f"if all of that is right, set {provider.setting('client_assertion_typ')} to JWT"
     )
 
 

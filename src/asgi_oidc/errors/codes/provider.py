@@ -172,7 +172,8 @@ ANSWERS = [
     Code(
         "provider_refused",
         "The provider answered with an OAuth error.",
-        "The log line has the error and its description. `invalid_client`: check `client_secret` and `client_auth`. "
+        "The log line has the error and its description. `invalid_client`: check `client_secret` or `client_key`, "
+        "then `client_auth`, then `client_assertion_typ`. "
         "`invalid_scope`: check `scope`. `redirect_uri` in the description: register `base_url` + `/auth/callback`. "
         "`invalid_grant` at a login: the code was used before or has expired.",
     ),

@@ -12,7 +12,6 @@ from asgi_oidc.protocol.jose_signing import SECRET_BYTES, sign_jwt, sign_jwt_wit
 from asgi_oidc.protocol.messages import Call, Fields, form_call
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-TYPE = "client-authentication+jwt"  # draft-ietf-oauth-rfc7523bis §4; some providers require it
 LIFETIME = 60  # seconds; an assertion is for one call
 DEFAULT_SECRET_ALGORITHM = "HS256"  # noqa: S105  # an algorithm
 
@@ -23,13 +22,14 @@ def private_key_call(client: Client, url: str, fields: Fields) -> Call:
     if attempt.assertion is not None:
         return _call(client, url, fields, attempt.assertion)
     key = client.keys[0] if client.signing_alg is None else client.keys[0].with_algorithm(client.signing_alg)
-    return _call(client, url, fields, sign_jwt(_claims(client, attempt), key, typ=TYPE))
+    return _call(client, url, fields, sign_jwt(_claims(client, attempt), key, typ=client.assertion_form.typ))
 
 
 def secret_jwt_call(client: Client, url: str, fields: Fields) -> Call:
     """`client_secret_jwt`: an assertion whose signature is a MAC with the client secret."""
     claims, alg = _claims(client, _attempt(client)), client.signing_alg or DEFAULT_SECRET_ALGORITHM
-    return _call(client, url, fields, sign_jwt_with_secret(claims, client.secret or "", alg=alg, typ=TYPE))
+    signed = sign_jwt_with_secret(claims, client.secret or "", alg=alg, typ=client.assertion_form.typ)
+    return _call(client, url, fields, signed)
 
 
 def choose_key_algorithm(client: Client, supported: Sequence[str]) -> str:
