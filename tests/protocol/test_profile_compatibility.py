@@ -4,10 +4,13 @@ from typing import Any
 
 import pytest
 
+from asgi_oidc.protocol.certificate_pair import read_certificate_pair
 from asgi_oidc.protocol.client_registration import Client
+from asgi_oidc.protocol.jose_signing import read_signing_key
 from asgi_oidc.protocol.metadata import make_metadata
 from asgi_oidc.protocol.provider_compatibility import LoginPlan, find_incompatibilities
 from asgi_oidc.protocol.security_profile import PROFILES, find_profile
+from asgi_oidc.testing import ClientCertificate, ClientKey
 from tests.protocol.test_provider_compatibility import ISSUER, PAR, metadata_with
 
 ALGORITHMS = PROFILES["fapi2"].algorithms
@@ -17,19 +20,22 @@ STRONG: dict[str, object] = {
     "authorization_response_iss_parameter_supported": True,
     "dpop_signing_alg_values_supported": ["ES256"],
     "id_token_signing_alg_values_supported": ["RS256", "PS256"],
-    "token_endpoint_auth_methods_supported": ["none"],
+    "token_endpoint_auth_methods_supported": ["none", "private_key_jwt", "tls_client_auth"],
 }
 SIGNING: dict[str, object] = {
     "authorization_response_iss_parameter_supported": None,
     "authorization_signing_alg_values_supported": ["PS256"],
     "response_modes_supported": ["query", "jwt"],
 }
+KEY, CERTIFICATE = ClientKey("ES256"), ClientCertificate("web")
+CLIENT = Client("web", keys=(read_signing_key(KEY.pem),))
+WITH_CERTIFICATE = Client("web", certificate=read_certificate_pair(CERTIFICATE.pem_with_key))
 BOUND = {"dpop_signing_alg_values_supported": None, "tls_client_certificate_bound_access_tokens": True}
 
 
 def plan_with(profile: str = "fapi2", **changes: Any) -> LoginPlan:
     return LoginPlan(
-        **{"client": Client("web"), "algorithms": ALGORITHMS, "par": "always", "dpop": "always", **changes},
+        **{"client": CLIENT, "algorithms": ALGORITHMS, "par": "always", "dpop": "always", **changes},
         profile=find_profile(profile),
     )
 
@@ -88,6 +94,11 @@ LACKS: list[tuple[LoginPlan, dict[str, object], str]] = [
         {**BOUND, "tls_client_certificate_bound_access_tokens": False},
         "tls_client_certificate_bound_access_tokens must be true, or dpop (OIDC_DPOP) be always",
     ),
+    (
+        plan_with(client=WITH_CERTIFICATE, dpop="never"),
+        {**BOUND, "token_endpoint_auth_methods_supported": ["none"]},
+        "token_endpoint_auth_methods_supported must have tls_client_auth or self_signed_tls_client_auth",
+    ),
 ]
 
 
@@ -99,9 +110,9 @@ def test_what_is_missing_is_named(plan, members, missing):
     assert text.endswith(f"needs more of the provider: {missing}: enable it there")
 
 
-def test_an_endpoint_on_this_machine_needs_https_too():
-    """Without a profile, http on loopback is fine."""
-    local = "http://127.0.0.1:8080"
+@pytest.mark.parametrize("local", ["http://127.0.0.1:8080", "HTTP://127.0.0.1:8080"])
+def test_an_endpoint_on_this_machine_needs_https_too(local):
+    """Without a profile, http on loopback is fine; a scheme may be written in upper case (RFC 3986 §3.1)."""
     endpoints = {name: f"{local}/{name}" for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")}
     metadata = make_metadata(local, {**STRONG, **endpoints})
 
@@ -111,7 +122,11 @@ def test_an_endpoint_on_this_machine_needs_https_too():
 
 def test_everything_that_is_missing_is_in_one_error():
     """And no other text names a fix that the profile does not permit."""
-    members = {"authorization_endpoint": f"{ISSUER}/a", "id_token_signing_alg_values_supported": ["RS256"]}
+    members = {
+        "authorization_endpoint": f"{ISSUER}/a",
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "token_endpoint_auth_methods_supported": ["private_key_jwt"],
+    }
     found = find_incompatibilities(metadata_with(**members), plan_with())
 
     assert [obstacle.code for obstacle in found] == ["profile_unsupported"]

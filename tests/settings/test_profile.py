@@ -98,6 +98,9 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     (FAPI2, {"internal_url": "https://id.internal"}, "internal_url: profile='fapi2'"),
     (FAPI2, {"metadata": {"token_endpoint": "https://id.example.com/t"}}, "metadata: profile='fapi2': endpoints"),
     (FAPI2, {"issuer": "http://127.0.0.1:8080"}, "issuer: profile='fapi2': must use https"),
+    (FAPI2, {"issuer": "HTTP://127.0.0.1:8080"}, "issuer: profile='fapi2': must use https"),
+    (FAPI2, {"metadata_url": "Http://127.0.0.1/x"}, "metadata_url: profile='fapi2': must use https"),
+    (FAPI2, {"clientkey": None}, "clientkey: unknown setting"),
     (SIGNING, {"request_object": False}, "request_object: profile='fapi2-message-signing': must be true"),
     (
         SIGNING,

@@ -2,22 +2,27 @@
 
 from collections.abc import Collection, Iterator
 
+from asgi_oidc.errors import AnswerRejected
+from asgi_oidc.protocol.client_auth import choose_method
+from asgi_oidc.protocol.client_registration import CERTIFICATE_METHODS, Client
 from asgi_oidc.protocol.jarm import SIGNED_MODES
 from asgi_oidc.protocol.metadata import ENDPOINTS, ProviderMetadata, texts_of
 from asgi_oidc.protocol.security_profile import SecurityProfile
 
 
 def missing_in_metadata(
-    metadata: ProviderMetadata, profile: SecurityProfile, *, response_mode: str | None, uses_dpop: bool
+    metadata: ProviderMetadata, profile: SecurityProfile, client: Client, *, response_mode: str | None, uses_dpop: bool
 ) -> list[str]:
     """Return everything that the metadata lacks, each as a text that names the member.
 
     Args:
+        client: how it authenticates depends on the metadata.
         response_mode: the requested one; None for the default.
         uses_dpop: whether a key of the session binds the tokens, and not the certificate of the client.
     """
     return [
         *_endpoint_gaps(metadata),
+        *_client_gaps(metadata, profile, client),
         *_request_gaps(metadata),
         *_response_gaps(metadata, profile, response_mode),
         *_token_gaps(metadata, profile, uses_dpop=uses_dpop),
@@ -26,8 +31,18 @@ def missing_in_metadata(
 
 def _endpoint_gaps(metadata: ProviderMetadata) -> Iterator[str]:
     for name in ENDPOINTS:
-        if str(getattr(metadata, name) or "").startswith("http:"):
+        if str(getattr(metadata, name) or "").lower().startswith("http:"):
             yield f"{name} must use https"
+
+
+def _client_gaps(metadata: ProviderMetadata, profile: SecurityProfile, client: Client) -> Iterator[str]:
+    """Yield what is missing if the client would not authenticate: its certificate would only bind the tokens."""
+    try:
+        method = choose_method(client, metadata.auth_methods)
+    except AnswerRejected:
+        return  # that has a code of its own
+    if method not in profile.client_auth:
+        yield f"token_endpoint_auth_methods_supported must have {' or '.join(CERTIFICATE_METHODS)}"
 
 
 def _request_gaps(metadata: ProviderMetadata) -> Iterator[str]:

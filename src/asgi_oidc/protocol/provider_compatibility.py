@@ -100,7 +100,9 @@ def find_incompatibilities(metadata: ProviderMetadata, plan: LoginPlan) -> list[
 def _with_profile(
     found: list[Incompatibility], metadata: ProviderMetadata, plan: LoginPlan, profile: SecurityProfile
 ) -> list[Incompatibility]:
-    missing = missing_in_metadata(metadata, profile, response_mode=plan.response_mode, uses_dpop=plan.dpop == "always")
+    missing = missing_in_metadata(
+        metadata, profile, plan.client, response_mode=plan.response_mode, uses_dpop=plan.dpop == "always"
+    )
     if not missing:
         return found
     text = f"{profile} needs more of the provider: {'; '.join(missing)}: enable it there"

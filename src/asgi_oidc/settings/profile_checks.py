@@ -26,9 +26,8 @@ def with_profile(raw: Mapping[str, Any]) -> Mapping[str, Any]:
         switched_on["request_object"] = True
     params = raw.get("authorization_params") or {}
     if profile.response_mode is not None and isinstance(params, Mapping):
-        switched_on["authorization_params"] = {"response_mode": profile.response_mode, **params}
-        raw = {name: value for name, value in raw.items() if name != "authorization_params"}
-    return {**switched_on, **{name: value for name, value in raw.items() if value is not None}}
+        raw = {**raw, "authorization_params": {"response_mode": profile.response_mode, **params}}
+    return {**raw, **{name: value for name, value in switched_on.items() if raw.get(name) is None}}
 
 
 def profile_problems(values: Mapping[str, Any]) -> list[str]:
@@ -107,5 +106,5 @@ def _request_problems(values: Mapping[str, Any], profile: SecurityProfile) -> It
 
 def _url_problems(values: Mapping[str, Any], profile: SecurityProfile) -> Iterator[str]:
     for name in ("issuer", "metadata_url"):
-        if str(values.get(name) or "").startswith("http:"):
+        if str(values.get(name) or "").lower().startswith("http:"):
             yield f"{name}: {profile}: must use https, on this machine too (§5.2.1)"
