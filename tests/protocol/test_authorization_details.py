@@ -1,6 +1,8 @@
 """What was granted counts only if it says at least what is required, and whatever is malformed grants nothing."""
 
 import math
+from collections import UserDict
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -45,6 +47,13 @@ def test_the_order_of_members_makes_no_other_object():
     assert types_of(read_required([READ, PAYMENT, READ])) == ["account", "payment"]
 
 
+def test_any_mapping_is_an_object():
+    """The app may keep its settings in mappings that nobody can change."""
+    frozen = MappingProxyType({"type": "payment", "amount": UserDict(currency="EUR")})
+
+    assert read_required([frozen]) == read_required([{"type": "payment", "amount": {"currency": "EUR"}}])
+
+
 WRONG: list[tuple[Any, str]] = [
     ("payment", "must be a list of objects"),
     ({"type": "payment"}, "must be a list of objects"),
@@ -57,6 +66,8 @@ WRONG: list[tuple[Any, str]] = [
     ([{"type": "x", "more": {7: "x"}}], "must be JSON"),
     ([{"type": "x", "more": math.nan}], "must be JSON"),
     ([{"type": "x", "more": [math.inf]}], "must be JSON"),
+    ([{"type": "x", "more": "\ud800"}], "must be JSON"),
+    ([{"type": "x", "\ud800": "more"}], "must be JSON"),
     ([{"type": "x", "more": nested(MAX_DEPTH)}], f"nested at most {MAX_DEPTH} levels"),
     ([{"type": str(number)} for number in range(MAX_REQUIRED + 1)], f"at most {MAX_REQUIRED} objects"),
     ([{"type": "x" * MAX_REQUIRED_LENGTH}], f"at most {MAX_REQUIRED_LENGTH} characters"),

@@ -6,6 +6,7 @@ as the provider has sent it.
 
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from hashlib import sha256
 from typing import Any
 
@@ -49,9 +50,10 @@ def _read_object(value: object) -> str:
         raise ValueError(f"must be a list of objects such as {_EXAMPLE}, got {describe_value(value)}")
     if not isinstance(value.get("type"), str) or not value["type"]:
         raise ValueError("each object must have a type, which is text (RFC 9396 section 2)")
-    if not _is_json(value, MAX_DEPTH):
-        raise ValueError(f"each object must be JSON, nested at most {MAX_DEPTH} levels deep")
-    return msgspec.json.encode(value, order="sorted").decode()
+    if _is_json(value, MAX_DEPTH):
+        with suppress(ValueError):  # a lone surrogate, or a number of thousands of digits
+            return msgspec.json.encode(value, enc_hook=dict, order="sorted").decode()  # of other mappings than dict
+    raise ValueError(f"each object must be JSON, nested at most {MAX_DEPTH} levels deep")
 
 
 def _is_json(value: object, levels_left: int) -> bool:
