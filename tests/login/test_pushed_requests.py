@@ -272,3 +272,28 @@ async def test_a_flood_of_logins_is_turned_away_and_leaves_room_for_the_others()
             gate.open()
 
     assert sorted(statuses) == [303] * (MAX_CALLS + MAX_WAITING) + [503] * 30
+
+
+async def test_a_provider_that_has_had_too_many_pushes_gets_none_for_a_while():
+    """Anyone can start logins, and what the provider counts against us may be refreshes as well."""
+    site = pushing_site()
+    with site.provider.fault("par_error_too_many"):
+        refused = await site.browser().get("/page", follow=False)
+    paused = await site.browser().get("/page", headers=PROGRAM, follow=False)
+    waiting = await site.browser().get("/page", follow=False)
+    site.clock.advance(5)  # as long as it is without a Retry-After
+    again = await site.browser().get("/page", follow=False)
+
+    assert (refused.status_code, paused.status_code, waiting.status_code, again.status_code) == (503, 401, 503, 303)
+    assert waiting.headers["retry-after"] == "5"
+    assert site.provider.count("/par") == 2
+
+
+async def test_a_clock_that_is_set_back_does_not_stop_logins():
+    """The pause is measured with the clock of the machine."""
+    site = pushing_site()
+    with site.provider.fault("par_error_too_many"):
+        await site.browser().get("/page", follow=False)
+    site.clock.advance(-3600)
+
+    assert (await site.browser().get("/page", follow=False)).status_code == 303

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Sequence
+from math import ceil
 
 import anyio
 
@@ -24,6 +25,8 @@ from asgi_oidc.provider.provider_settings import ProviderSettings
 # calls to a provider: a flood of them leaves room for the logins in progress and for refreshes.
 MAX_CALLS = 20  # at once
 MAX_WAITING = 100  # calls that wait for a slot; further logins do not start
+MAX_PAUSE = 15  # seconds without calls after "too many" (429): a provider may ask for longer, but logins have to go on
+TOO_MANY = 429  # status
 DEADLINE = 10.0  # seconds, the wait for a slot included
 MAX_URL_LENGTH = 8000  # characters; Tomcat refuses a request line of more than 8 kB, and others do at about that size
 
@@ -31,12 +34,13 @@ MAX_URL_LENGTH = 8000  # characters; Tomcat refuses a request line of more than 
 class AuthorizationRequests:
     """Makes the URLs of authorization requests to one provider."""
 
-    __slots__ = ("_calls", "_clock", "_limit")
+    __slots__ = ("_calls", "_clock", "_limit", "_resumes_at")
 
     def __init__(self, calls: ClientCalls, *, clock: Callable[[], float]) -> None:
         self._calls = calls
         self._clock = clock
         self._limit = CallLimit(MAX_CALLS)
+        self._resumes_at = 0.0
 
     async def url(
         self, metadata: ProviderMetadata, plan: LoginPlan, parameters: Params, *, dpop_key: DPoPKey | None = None
@@ -76,8 +80,7 @@ class AuthorizationRequests:
     async def _push(
         self, metadata: ProviderMetadata, plan: LoginPlan, parameters: Params, dpop_key: DPoPKey | None
     ) -> str:
-        if self._limit.waiting >= MAX_WAITING:
-            raise ProviderUnavailable("par_limit", f"{MAX_WAITING} logins wait for a call already")
+        self._check_limits()
 
         def make(client: Client) -> Call:
             if not plan.is_signed(metadata):
@@ -89,10 +92,27 @@ class AuthorizationRequests:
         try:
             with anyio.fail_after(DEADLINE):
                 async with self._limit.hold():
+                    self._check_pause()
                     return read_par_answer(await self._calls.send(make, endpoint="par", dpop_key=dpop_key))
+        except ProviderUnavailable as error:
+            if error.answer_status == TOO_MANY:
+                self._resumes_at = self._clock() + min(error.retry_after, MAX_PAUSE)
+            raise
         except TimeoutError as exc:
             detail = f"no slot for a call, or no answer, within {DEADLINE:g} s"
             raise ProviderUnavailable("par_timeout", detail) from exc
+
+    def _check_limits(self) -> None:
+        """Refuse a call too many: anyone can start logins, and the provider may count them together with refreshes."""
+        if self._limit.waiting >= MAX_WAITING:
+            raise ProviderUnavailable("par_limit", f"{MAX_WAITING} logins wait for a call already")
+        self._check_pause()
+
+    def _check_pause(self) -> None:
+        left = self._resumes_at - self._clock()
+        if 0 < left <= MAX_PAUSE:  # more is left if the clock was set back
+            detail = f"the provider has just had too many pushed requests (status {TOO_MANY})"
+            raise ProviderUnavailable("par_limit", detail, retry_after=ceil(left))
 
 
 def extra_parameters(

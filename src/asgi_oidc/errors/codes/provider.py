@@ -230,7 +230,8 @@ ANSWERS = [
     ),
     Code(
         "par_limit",
-        "Too many logins are being started at once, so the request of another one was not pushed.",
+        "Too many logins are being started at once, or the provider has said so (429), so the request of another one "
+        "was not pushed.",
         "Usually temporary: a slow provider, or a client that starts logins without an end. Logins in progress and "
         "refreshes have calls of their own.",
     ),
