@@ -197,6 +197,18 @@ async def test_the_contexts_that_are_kept_are_limited():
     assert len(made) == 4  # the last one had gone
 
 
+async def test_the_contexts_of_a_replaced_certificate_are_dropped():
+    """They hold its private key, and a certificate that lives for an hour would leave hundreds of them."""
+    own = OwnClient()
+    async with own.client(MINE), own.client(THEIRS):
+        before = await own.app_tls_context(MINE)
+    own.retire(MINE)
+
+    kept = (repr(own._contexts), repr(own._app_contexts))  # nobody but this test looks at them
+    assert kept == ("TlsContexts(1)", "TlsContexts(0)")
+    assert await own.app_tls_context(MINE) is not before
+
+
 async def test_calls_at_once_share_a_client(certificate):
     """However many begin while it is being made."""
     own = OwnClient()

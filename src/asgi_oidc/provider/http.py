@@ -127,8 +127,12 @@ class OwnClient:
 
     def retire(self, tls: TlsOptions) -> None:
         """Use a client no more: its certificate was replaced. Calls that use it now go on."""
+        if tls == DEFAULT_TLS:
+            return
+        self._contexts.forget(tls)
+        self._app_contexts.forget(tls)
         pool = self._pool.get(None)
-        if pool is not None and tls != DEFAULT_TLS:
+        if pool is not None:
             pool.retire(tls)
 
     @asynccontextmanager

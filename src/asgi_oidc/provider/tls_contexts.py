@@ -71,6 +71,10 @@ class TlsContexts:
         made = await anyio.to_thread.run_sync(self._make, options, limiter=anyio.CapacityLimiter(1))
         return self._keep(options, made)
 
+    def forget(self, options: TlsOptions) -> None:
+        """Drop the context, whose certificate was replaced: it holds the private key, and takes memory."""
+        self._kept.pop(options, None)
+
     def _make(self, options: TlsOptions) -> ssl.SSLContext:
         return make_context(options, self._make_default)
 
