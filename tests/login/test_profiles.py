@@ -102,3 +102,21 @@ async def test_a_program_gets_the_code_of_a_refusal():
     refused = await site.browser().get("/auth/callback?code=x&state=y", headers=PROGRAM, follow=False)
 
     assert (refused.status_code, refused.json()["error"]) == (400, "transaction_missing")
+
+
+@pytest.mark.parametrize(
+    ("profile", "before"), [("fapi2", {"dpop": "never"}), ("fapi2-message-signing", {"dpop": "always"})]
+)
+async def test_a_login_that_has_requested_less_is_not_finished(profile, before):
+    """Another process may still have the settings of yesterday: its logins bind no tokens, or get plain responses."""
+    weak = profiled_site(profile=None, **before)
+    browser, url = await weak.at_callback()
+    strong = weak.restarted(profile=profile, dpop=...)
+
+    refused = await strong.browser_of(browser).get(url, headers=PROGRAM, follow=False)
+
+    assert (refused.status_code, refused.json()["error"], strong.provider.count("/token")) == (
+        400,
+        "transaction_missing",
+        0,
+    )

@@ -99,7 +99,7 @@ class CallbackEndpoint:
             # The defence against mix-up: each provider has a redirect URI of its own (RFC 9700 §4.4.2.2).
             raise RequestRejected("provider_mismatch", "this login was started at another provider")
         if transaction is not None:  # a response of the wrong form does not use up the login
-            self.responses.check_form(answer, transaction)
+            self.responses.check_form(answer, transaction, provider)
         if transaction is None or not is_live(transaction, now=self.now()):
             return await self._response_without_login(request, answer, transaction, provider)
         telemetry.link_earlier(transaction.span_id)

@@ -36,12 +36,14 @@ class AuthorizationResponses:
             return read_authorization_response(parameters)
         return await self._verified(token, request, provider)
 
-    def check_form(self, answer: AuthorizationResponse, transaction: Transaction) -> None:
+    def check_form(self, answer: AuthorizationResponse, transaction: Transaction, provider: ProviderConnection) -> None:
         """Refuse a plain response to a login that has requested a signed one, and the reverse.
 
         Raises:
-            RequestRejected: `response_unsigned` or `response_mode`.
+            RequestRejected: `response_unsigned` or `response_mode`; `transaction_missing` if the login has requested
+                less than a security profile demands, because another process has started it without the profile.
         """
+        _check_profile(transaction, provider)
         if answer.is_signed and not transaction.signed_response:
             raise _unexpected_jwt()
         if transaction.signed_response and not answer.is_signed:
@@ -81,6 +83,16 @@ class AuthorizationResponses:
             return await provider.verify_response(token)
         except TokenRejected as error:
             raise RequestRejected(error.code, f"the authorization response: {error.detail} {FORGEABLE}") from None
+
+
+def _check_profile(transaction: Transaction, provider: ProviderConnection) -> None:
+    settings = provider.settings
+    if settings.profile is None:
+        return
+    is_unbound = settings.dpop == "always" and not transaction.dpop_key
+    if is_unbound or (settings.signed_response and not transaction.signed_response):
+        detail = f"the login has requested less than profile={settings.profile!r} demands: it was started without that"
+        raise RequestRejected("transaction_missing", detail)
 
 
 async def _late_response(token: str, provider: ProviderConnection) -> AuthorizationResponse:
