@@ -40,6 +40,9 @@ def test_json_round_trips(members, is_ascii, separators):
         b'{"sub":"a","sub":"b"}',
         b'{"sub":"a","sub":"a"}',
         b'{"sub":"a","\\u0073ub":"b"}',
+        b'{"iss":"a","iss":"b"}',
+        b'{"iss":"a","\\u0069ss":"b"}',
+        b'{"iss":["a"],"iss":["b"]}',
         b'{ "sub": "a", "sub": "b" }',
         b'{"a":{"b":1,"b":2}}',
         b'{"a":[{"b":1,"b":2}]}',
@@ -53,6 +56,11 @@ def test_ambiguous_json_is_refused(data):
     """A token that we read one way and another program another way is an attack."""
     with pytest.raises(InvalidJSON):
         read_object(data)
+
+
+def test_the_same_issuer_twice_is_read():
+    """Keycloak's signed authorization responses have it, and every parser reads the same."""
+    assert read_object(b'{"iss":"a","aud":"b","iss":"a"}') == {"iss": "a", "aud": "b"}
 
 
 def nested(levels: int) -> bytes:

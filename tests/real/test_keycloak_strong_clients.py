@@ -33,6 +33,8 @@ WITH_PUBLISHED_KEY = {
     "jwks.url": "{origin}/auth/jwks",
 }
 ENCRYPTS = {"id.token.encrypted.response.alg": "RSA-OAEP-256", "id.token.encrypted.response.enc": "A256GCM"}
+SIGNS_REQUESTS = {"request.object.signature.alg": "ES256"}
+SIGNS_RESPONSES = {"authorization.signed.response.alg": "PS256"}
 REQUIRES_PAR = {"require.pushed.authorization.requests": "true"}
 
 
@@ -60,10 +62,15 @@ CASES: Mapping[str, Case] = {
     "PAR and DPoP": Case(WITH_PUBLISHED_KEY | WITH_DPOP | REQUIRES_PAR, {"dpop": "always", "par": "always"}),
     "certificate": Case(WITH_CERTIFICATE, {}),
     "encrypted ID Token": Case(WITH_KEY | WITH_DPOP | ENCRYPTS, {"dpop": "always"}),
-    "policy for DPoP": Case(WITH_KEY, {"dpop": "always", "par": "always"}, "fapi-2-dpop-security-profile"),
-    "policy for certificates": Case(WITH_CERTIFICATE, {"par": "always"}, "fapi-2-security-profile"),
+    "policy for DPoP": Case(WITH_KEY, {"profile": "fapi2"}, "fapi-2-dpop-security-profile"),
+    "policy for certificates": Case(WITH_CERTIFICATE, {"profile": "fapi2"}, "fapi-2-security-profile"),
+    "policy for signed messages": Case(
+        WITH_KEY | SIGNS_REQUESTS | SIGNS_RESPONSES,
+        {"profile": "fapi2-message-signing"},
+        "fapi-2-dpop-message-signing",
+    ),
 }
-SAMPLE = ("encrypted ID Token", "policy for DPoP")
+SAMPLE = ("encrypted ID Token", "policy for signed messages")
 
 
 @dataclass(frozen=True)

@@ -65,8 +65,12 @@ def _may_be_deep(data: bytes) -> bool:
 
 
 def _refuse_repeated(pairs: list[tuple[str, object]]) -> None:
-    if len({name for name, _ in pairs}) != len(pairs):
-        raise InvalidJSON("a member is repeated")
+    found: dict[str, object] = {}
+    for name, value in pairs:
+        # Keycloak writes `iss` twice into its signed authorization responses; with one value, all parsers agree.
+        if name in found and not (name == "iss" and isinstance(value, str) and value == found[name]):
+            raise InvalidJSON("a member is repeated")
+        found[name] = value
 
 
 _REPEATED_MEMBERS = json.JSONDecoder(object_pairs_hook=_refuse_repeated)
