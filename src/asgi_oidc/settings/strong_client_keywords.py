@@ -133,7 +133,8 @@ class StrongClientKeywords(TypedDict, total=False):
     recommended TLS ciphers only; and requires `iss` in each authorization response. `fapi2-message-signing` also signs
     requests (`request_object`), and requires signed responses (`response_mode=jwt`). What contradicts the profile is
     refused at start-up, in one error; what the provider lacks, before a login starts.
-    An `http_client` of the app has TLS settings of its own: limit it to TLS 1.2 and these ciphers yourself.
+    An `http_client` of the app has TLS settings of its own: limit it to TLS 1.2 and these ciphers yourself. The profile
+    is about this app as a client; as an API, let it refuse unbound tokens too: `Bearer(dpop="require")`, or `mtls`.
     With a profile, a callback that fits no login ends there: no fresh login starts without a click.
 
     Default: `None`. Variable: `OIDC_PROFILE`. Since 0.2.
