@@ -31,7 +31,13 @@ async def warm_calls() -> Counter[str]:
     provider = FakeProvider(alg="ES256", clients=[Client("web", None, jwks=[KEY.public_jwk])])
     provider.requires_par = provider.requires_dpop = True
     provider.dpop_nonces = "always"
-    strong: dict[str, Any] = {"client_secret": None, "client_key": KEY.pem, "par": "always", "dpop": "always", "userinfo": "always"}
+    strong: dict[str, Any] = {
+        "client_secret": None,
+        "client_key": KEY.pem,
+        "par": "always",
+        "dpop": "always",
+        "userinfo": "always",
+    }
     site = OurSite(provider=provider, **strong)
     await site.sign_in()
     del provider.calls[:]

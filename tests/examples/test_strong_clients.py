@@ -14,7 +14,9 @@ async def test_the_app_signs_in_with_a_key():
     """At a provider that accepts nothing weaker."""
     key = ClientKey()
 
-    with run_example("examples.strong-clients.strong_client:app", OIDC_CLIENT_SECRET="", OIDC_CLIENT_KEY=key.pem) as example:
+    with run_example(
+        "examples.strong-clients.strong_client:app", OIDC_CLIENT_SECRET="", OIDC_CLIENT_KEY=key.pem
+    ) as example:
         provider = example.provider
         provider.register(Client("example", None, jwks=[key.public_jwk]))
         provider.requires_par = provider.requires_signed_requests = provider.requires_dpop = True
