@@ -87,6 +87,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     (FAPI2, {"algorithms": ["RS256", "ES256"]}, "algorithms: profile='fapi2': remove RS256; permitted are PS256"),
     (FAPI2, {"allow_missing_pkce": True}, "allow_missing_pkce: profile='fapi2': PKCE must be used"),
     (FAPI2, {"allow_missing_nonce": True}, "allow_missing_nonce: profile='fapi2'"),
+    (FAPI2, {"allow_code_injection": True}, "allow_code_injection: profile='fapi2': PKCE must be used"),
     (FAPI2, {"allow_hs256": True}, "allow_hs256: profile='fapi2'"),
     (FAPI2, {"allow_http_hosts": ["id.internal"]}, "allow_http_hosts: profile='fapi2': all connections must use TLS"),
     (FAPI2, {"allow_missing_access_token": True}, "allow_missing_access_token: profile='fapi2'"),
