@@ -1,14 +1,20 @@
 """Users of several tenants of Microsoft Entra sign in, stay signed in and sign out, under the issuer of the tenant."""
 
+import json
 import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
+from joserfc.jwk import RSAKey
 
 from asgi_oidc import MemoryStore, Rule
+from asgi_oidc.testing import Client
 from asgi_oidc.testing.standins.entra_accounts import CONTOSO, FABRIKAM, PERSONAL_ACCOUNTS, STRANGERS, EntraAccount
+from tests.certificate_texts import RSA_KEY, make, public_pem
 from tests.protected_site import ORIGIN, PROGRAM
 from tests.providers.entra_site import EntraSite
 
@@ -41,6 +47,26 @@ async def test_users_of_one_tenant_sign_in():
 
     assert site.user.issuer == issuer_of(CONTOSO)
     assert {call.path.split("/")[1] for call in site.entra.calls} == {CONTOSO}
+
+
+@pytest.mark.parametrize(("tenants", "directory"), [((CONTOSO,), CONTOSO), ((CONTOSO, FABRIKAM), "organizations")])
+async def test_a_certificate_replaces_the_secret(tenants, directory):
+    """Entra documents these members of the header, and its token endpoint as the audience."""
+    made = make(key=RSA_KEY)
+    site = EntraSite(tenants, provider={"client_secret": None, "client_certificate": made.both})
+    jwk = RSAKey.import_key(public_pem(RSA_KEY)).as_dict(private=False)
+    site.entra.clients["web"] = Client("web", client_secret=None, jwks=[jwk])
+
+    await site.signed_in("alice")
+
+    (call,) = [call for call in site.entra.calls if call.path.endswith("/token")]
+    header, claims = (
+        json.loads(urlsafe_b64decode(each + "==")) for each in call.form["client_assertion"].split(".")[:2]
+    )
+    thumbprint = urlsafe_b64encode(made.certificate.fingerprint(SHA256())).rstrip(b"=").decode()
+    assert header == {"alg": "PS256", "typ": "JWT", "x5t#S256": thumbprint}
+    assert claims["aud"] == f"{HOST}/{directory}/oauth2/v2.0/token"
+    assert (claims["iss"], claims["sub"]) == ("web", "web")
 
 
 async def test_userinfo_is_not_called():

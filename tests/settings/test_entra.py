@@ -6,10 +6,14 @@ import pytest
 
 from asgi_oidc import OIDCMiddleware, Provider, SettingsError
 from asgi_oidc.protocol.issuer_template import PERSONAL_ACCOUNTS
+from tests.certificate_texts import RSA_KEY, make
 from tests.protected_site import ORIGIN, SECRET
 
 ONE = "8eaef023-2b34-4da1-9baa-8bc8c9d6a490"
 TWO = "82229342-1101-4ab6-817b-70c0747630f3"
+
+
+CERTIFICATE, CURVE = make(key=RSA_KEY), make()
 
 
 def entra(**settings: Any) -> Provider:
@@ -95,6 +99,22 @@ def test_it_has_a_title_and_a_logo():
         ({"trusted_email_domains": ["contoso.com"]}, "trusted_email_domains", "trusted_tenants"),
         ({"internal_url": "https://entra.internal"}, "internal_url", "no address inside your network"),
         ({"tenant": ONE}, "tenant", "unknown setting"),
+        ({"client_key": CERTIFICATE.key_pem}, "client_key", "set client_certificate"),
+        ({"client_assertion_typ": "JWT"}, "client_assertion_typ", "Provider.entra sets it"),
+        ({"token_endpoint_auth_signing_alg": "RS256"}, "token_endpoint_auth_signing_alg", "Provider.entra sets it"),
+        ({"client_certificate": CURVE.both}, "client_certificate", "with an RSA key, for PS256; got a key of type EC"),
+        ({"client_certificate": CERTIFICATE.pem}, "client_certificate", "has no private key"),
+        ({"client_certificate_key": CERTIFICATE.key_pem}, "client_certificate_key", "needs client_certificate"),
+        (
+            {"client_certificate": CERTIFICATE.both, "client_auth": "tls_client_auth"},
+            "client_auth",
+            "private_key_jwt only",
+        ),
+        (
+            {"client_certificate": CERTIFICATE.both, "client_assertion_file": "/run/token"},
+            "client_assertion_file",
+            "remove one of them",
+        ),
         ({"client_id": None}, "client_id", "missing"),
     ],
 )
@@ -130,6 +150,24 @@ def test_endpoints_may_be_set_for_several_tenants():
 
 async def nothing(scope: Any, receive: Any, send: Any) -> None:
     """An app that has nothing to say."""
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"client_certificate": CERTIFICATE.both},
+        {"client_certificate": CERTIFICATE.pem, "client_certificate_key": CERTIFICATE.key_pem},
+        {"client_certificate": CERTIFICATE.both, "client_auth": "private_key_jwt"},
+    ],
+)
+def test_a_certificate_signs_and_is_not_presented(settings):
+    """One PEM or two; the HTTP client knows nothing of it, so that it may be the app's own."""
+    made = entra(**settings, client_secret=None)
+    client = made.settings.client
+
+    assert (client.certificate, client.presents_certificate, len(client.keys)) == (None, False, 1)
+    assert (client.auth_method, client.signing_alg) == ("private_key_jwt", "PS256")
+    assert "PRIVATE KEY" not in repr((made, made.settings))
 
 
 def test_two_registrations_may_be_there_at_once():

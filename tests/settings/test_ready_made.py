@@ -210,6 +210,16 @@ def test_the_client_secret_is_made_for_each_call():
     [
         ({"client_secret": "a-client-secret"}, "client_secret: it is made from private_key for each call"),
         ({"client_auth": "client_secret_basic"}, "client_auth: the client secret is sent in the form"),
+        *[
+            ({name: value}, f"{name}: Apple takes a client secret only, which is made from private_key; leave it out")
+            for name, value in (
+                ("client_key", PRIVATE_KEY),
+                ("client_assertion_file", "/run/token"),
+                ("token_endpoint_auth_signing_alg", "ES256"),
+                ("client_assertion_typ", "JWT"),
+                ("client_certificate", "-----BEGIN CERTIFICATE-----"),
+            )
+        ],
         ({"authorization_params": {"response_mode": "query"}}, "authorization_params: response_mode: Apple sends"),
         ({"scope": "openid profile email"}, "scope: Apple knows only openid, name, email: remove profile"),
         ({"scope": ["openid", "offline_access"]}, "scope: Apple knows only openid, name, email: remove offline"),

@@ -42,9 +42,14 @@ class AssertionForm:
 
     Attributes:
         typ: one of `ASSERTION_TYPS`, as `typ` in the header.
+        audience: `aud`, None for the issuer.
+        certificate_thumbprint: of the certificate by which the provider finds the key (`x5t#S256`, RFC 7515 §4.1.8);
+            None where it knows the key by its `kid`.
     """
 
     typ: str = ASSERTION_TYP
+    audience: str | None = None
+    certificate_thumbprint: str | None = None
 
 
 STANDARD_FORM = AssertionForm()

@@ -149,14 +149,23 @@ def sign_proof_with_its_own_key(claims: Mapping[str, object], key: SigningKey, *
     return jws.serialize_compact(header, json.dumps(claims).encode(), native, [key.alg])
 
 
-def sign_jwt(claims: Mapping[str, object], key: SigningKey, *, kid: str | None = None, typ: str | None = None) -> str:
+def sign_jwt(
+    claims: Mapping[str, object],
+    key: SigningKey,
+    *,
+    kid: str | None = None,
+    typ: str | None = None,
+    certificate_thumbprint: str | None = None,
+) -> str:
     """Return a signed JWT.
 
     Args:
         kid: the id under which the recipient knows the key; None for that of the key.
         typ: the media type of the token (RFC 7519 §5.1), if the recipient asks for one.
+        certificate_thumbprint: `x5t#S256` in place of `kid`, for a recipient that knows the certificate of the key.
     """
-    return _signed({"alg": key.alg, "kid": kid or key.kid}, claims, key.private.native, typ=typ)
+    name = {"kid": kid or key.kid} if certificate_thumbprint is None else {"x5t#S256": certificate_thumbprint}
+    return _signed({"alg": key.alg, **name}, claims, key.private.native, typ=typ)
 
 
 def sign_jwt_with_secret(claims: Mapping[str, object], secret: str, *, alg: str, typ: str | None = None) -> str:

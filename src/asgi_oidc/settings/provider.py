@@ -148,6 +148,10 @@ class Provider(ProviderEntry):
         A user is identified by `(issuer, sub)`, as always. Each tenant has its own issuer, and a user's `sub` differs
         from client to client: to recognise a user in several apps, use the claims `tid` and `oid`.
 
+        Instead of a secret, `client_certificate` is the PEM with the certificate that is uploaded in the registration
+        of the app, and its RSA key (or that is `client_certificate_key`). It is not presented in TLS: the key signs
+        client assertions, as Entra documents them.
+
         Args:
             tenants: ids of the tenants whose users may sign in, or `"organizations"` for those of all tenants, without
                 personal accounts.
@@ -156,15 +160,19 @@ class Provider(ProviderEntry):
                 domain (`xms_edov`).
             authority: the login host of a national cloud, such as `login.microsoftonline.us`.
             title: as in `Provider`; by default, "Microsoft".
-            settings: as in `Provider`, without `issuer` and `trusted_email_domains`; the default of `userinfo` is
-                `never`, because the ID Token has the same claims.
+            settings: as in `Provider`, without `issuer`, `client_key` and `trusted_email_domains`; the default of
+                `userinfo` is `never`, because the ID Token has the same claims.
 
         Raises:
             SettingsError: the settings are invalid; it lists every problem with its fix.
         """
         try:
-            preset = entra(tenants=tenants, trusted_tenants=trusted_tenants, authority=authority)
-            return cls._ready_made(preset, {"title": title, **settings})
+            return cls._ready_made(
+                call_sanitized(
+                    entra, dict(settings), tenants=tenants, trusted_tenants=trusted_tenants, authority=authority
+                ),
+                {"title": title, **settings},
+            )
         finally:
             del settings
 

@@ -105,14 +105,18 @@ class StrongClients(AccessTokens):
     def client_by_assertion(self, call: Call) -> Client | None:
         """Return the client that authenticates by a client assertion; for `None`, `client_refusals` has the reason."""
         client = self.client_with_keys(client_id_in(call))
-        algs = self.metadata.get("token_endpoint_auth_signing_alg_values_supported", ())
-        audience, typs = self.assertion_audience(call), self.client_assertion_typs
-        rules = AssertionRules(self.issuer, self.now(), algs, self.memory.assertion_ids, audience, typs)
+        audience, algs = self.assertion_audience(call), self.assertion_algs()
+        used, typs = self.memory.assertion_ids, self.client_assertion_typs
+        rules = AssertionRules(self.issuer, self.now(), algs, used, audience, typs)
         problem = why_assertion_refused(call, client, rules)
         if problem:
             self.client_refusals.append(problem)
             return None
         return client
+
+    def assertion_algs(self) -> Sequence[str]:
+        """Return the algorithms of client assertions that it accepts: those that its metadata lists."""
+        return tuple(self.metadata.get("token_endpoint_auth_signing_alg_values_supported", ()))
 
     def assertion_audience(self, _call: Call) -> str:
         """Return what a client assertion must have as `aud`: the issuer."""

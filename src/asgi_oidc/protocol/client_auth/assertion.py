@@ -1,7 +1,8 @@
 """Client authentication with an assertion, a JWT that is made for one call (RFC 7523 §2.2, OIDC Core §9).
 
 The audience is the issuer alone: a provider that gets an assertion for its token endpoint, or for several audiences,
-could use it at another provider (CVE-2025-27370, CVE-2025-27371; draft-ietf-oauth-rfc7523bis §5).
+could use it at another provider (CVE-2025-27370, CVE-2025-27371; draft-ietf-oauth-rfc7523bis §5). Only `Provider.entra`
+has another one, a fixed address of Microsoft.
 """
 
 from collections.abc import Sequence
@@ -22,7 +23,9 @@ def private_key_call(client: Client, url: str, fields: Fields) -> Call:
     if attempt.assertion is not None:
         return _call(client, url, fields, attempt.assertion)
     key = client.keys[0] if client.signing_alg is None else client.keys[0].with_algorithm(client.signing_alg)
-    return _call(client, url, fields, sign_jwt(_claims(client, attempt), key, typ=client.assertion_form.typ))
+    form = client.assertion_form
+    signed = sign_jwt(_claims(client, attempt), key, typ=form.typ, certificate_thumbprint=form.certificate_thumbprint)
+    return _call(client, url, fields, signed)
 
 
 def secret_jwt_call(client: Client, url: str, fields: Fields) -> Call:
@@ -66,7 +69,7 @@ def _claims(client: Client, attempt: Attempt) -> dict[str, object]:
     return {
         "iss": client.client_id,
         "sub": client.client_id,
-        "aud": attempt.audience,
+        "aud": client.assertion_form.audience or attempt.audience,
         "jti": attempt.jti,
         "iat": attempt.now,
         "exp": attempt.now + LIFETIME,

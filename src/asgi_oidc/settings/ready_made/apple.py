@@ -24,6 +24,14 @@ METADATA: Mapping[str, Any] = {
     "jwks_uri": "https://appleid.apple.com/auth/keys",
     "id_token_signing_alg_values_supported": ["RS256"],
 }
+KEY_SETTINGS = (  # of other ways to authenticate
+    "client_key",
+    "client_certificate",
+    "client_certificate_key",
+    "client_assertion_file",
+    "token_endpoint_auth_signing_alg",
+    "client_assertion_typ",
+)
 _IDENTIFIER = re.compile("[A-Z0-9]{10}")
 
 
@@ -45,12 +53,13 @@ def apple(given: Mapping[str, Any], *, team_id: object, key_id: object, private_
         call=CALL,
         title="Apple",
         logo="apple",
-        fixed={"issuer": APPLE, "client_secret": None, "client_auth": None},
+        fixed={"issuer": APPLE, **dict.fromkeys(("client_secret", "client_auth", *KEY_SETTINGS))},
         defaults={"scope": " ".join(SCOPES), "metadata": METADATA},
         parameters={"response_mode": "form_post"},  # required for the scopes name and email
         reasons={
             "client_secret": "it is made from private_key for each call",
             "client_auth": "the client secret is sent in the form",
+            **dict.fromkeys(KEY_SETTINGS, "Apple takes a client secret only, which is made from private_key"),
             "response_mode": "Apple sends names and addresses by form_post only",
         },
         has_secret=False,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from asgi_oidc.errors import describe_value
-from asgi_oidc.protocol.client_registration import SecretSigner
+from asgi_oidc.protocol.client_registration import AssertionForm, SecretSigner
 from asgi_oidc.provider.provider_settings import ProviderSettings
 
 Value = TypeVar("Value")
@@ -21,10 +21,12 @@ class Preset:
         logo: id of a drawing.
         fixed: settings that the app cannot give.
         defaults: settings that the app may give.
+        replaced: settings that are made from those that the app has given, and stand in their place.
         parameters: of the authorization request. The app may add others, and further words to `prompt`.
         reasons: why the app cannot give a setting or a parameter, by its name; for those that need an explanation.
         has_secret: whether logins need a client secret.
         secret_signer: makes the client secret for each call.
+        assertion_form: what the provider expects of client assertions; None for the form of the settings.
         fields: further fields of `ProviderSettings`.
         problems: of the arguments that only this provider has.
     """
@@ -34,10 +36,12 @@ class Preset:
     logo: str
     fixed: Mapping[str, Any] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    replaced: Mapping[str, Any] = field(default_factory=dict, repr=False)
     parameters: Mapping[str, str] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)
     has_secret: bool = True
     secret_signer: SecretSigner | None = field(default=None, repr=False)
+    assertion_form: AssertionForm | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
 
@@ -47,7 +51,7 @@ class Preset:
         problems = [*self.problems, *(self._refusal(name) for name in given if name in self.fixed)]
         if self.has_secret and "client_secret" not in given:
             problems.append(f"client_secret: missing; {self.title} shows it next to the client id")
-        settings = {"title": self.title, **self.defaults, **given, **self.fixed}
+        settings = {"title": self.title, **self.defaults, **given, **self.fixed, **self.replaced}
         parameters = given.get("authorization_params", {})
         if isinstance(parameters, Mapping):  # else its reader finds the problem
             problems += [
@@ -63,7 +67,8 @@ class Preset:
 
     def complete(self, settings: ProviderSettings) -> ProviderSettings:
         """Add to checked settings what is no setting of every provider."""
-        client = replace(settings.client, secret_signer=self.secret_signer)
+        form = self.assertion_form or settings.client.assertion_form
+        client = replace(settings.client, secret_signer=self.secret_signer, assertion_form=form)
         return replace(settings, logo=self.logo, client=client, **self.fields)
 
     def _sets(self, parameter: object) -> bool:

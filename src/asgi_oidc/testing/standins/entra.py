@@ -16,6 +16,7 @@ from typing import Any
 
 from ..access_token_styles import AccessTokenFacts, AccessTokenStyle
 from ..accounts import Client
+from ..client_assertions import has_assertion
 from ..endpoints import DISCOVERY, END_SESSION, JWKS, TOKEN, USERINFO, Endpoint
 from ..endpoints.authorize import authorize
 from ..endpoints.userinfo import token_of
@@ -87,6 +88,7 @@ class EntraStandIn(OpenIDStandIn):
     routes = ROUTES
     client_auth_methods = ("client_secret_post", "private_key_jwt", "client_secret_basic")
     pkce: Pkce = "optional"
+    client_assertion_typs = ("JWT",)
     subject_type = "pairwise"
     scopes_supported = ("openid", "profile", "email", "offline_access")
     keeps_refresh_tokens = True
@@ -125,6 +127,18 @@ class EntraStandIn(OpenIDStandIn):
     def reserve_key(self, tid: str) -> None:
         """Give a tenant a key of its own."""
         self.reserved_keys.setdefault(tid, RESERVED_KEY + len(self.reserved_keys))
+
+    def authenticated_client(self, call: Call) -> Client | None:
+        """Return the client that makes this call; an assertion authenticates it as well as its secret."""
+        return self.client_by_assertion(call) if has_assertion(call) else super().authenticated_client(call)
+
+    def assertion_algs(self) -> Sequence[str]:
+        """Return those that Entra documents; its metadata lists none."""
+        return ("PS256", "RS256")
+
+    def assertion_audience(self, call: Call) -> str:
+        """Return the token endpoint of the tenant in the address, which is `aud` in client assertions."""
+        return f"{self.at(HOST)}/{_tenant_of(call)}/oauth2/v2.0/token"
 
     def metadata_at(self, call: Call) -> Mapping[str, Any]:
         """Return the metadata of the tenant in the address; an alias has that of all tenants."""
