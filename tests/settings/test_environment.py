@@ -124,7 +124,7 @@ def test_other_and_empty_variables_are_ignored():
     ("variable", "text", "fix"),
     [
         ("OIDC_ISUER", "x", "did you mean OIDC_ISSUER?"),
-        ("OIDC_CLIENTSECRET_FILE", "x", "did you mean OIDC_CLIENT_SECRET?"),
+        ("OIDC_CLIENTSECRET_FILE", "x", "did you mean OIDC_CLIENT_SECRET_FILE?"),
         ("OIDC_HTTP_CLIENT", "x", "unknown setting"),
         ("OIDC_issuer", "x", "unknown setting"),
         ("OIDC_", "x", "unknown setting"),
@@ -149,7 +149,7 @@ def test_a_wrong_variable_is_refused_with_a_fix(variable, text, fix):
 @pytest.mark.parametrize(
     ("content", "fix"),
     [
-        (None, "cannot be read (FileNotFoundError)"),
+        (None, "cannot be read (FileNotFoundError); check that this path exists"),
         (b"\xff\xfe", "cannot be read (UnicodeDecodeError)"),
         (b"", "must not be empty"),
         (b" \n", "empty"),

@@ -45,7 +45,10 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str]] = [
     ({"id_token_encrypted_response_enc": "A192GCM"}, "id_token_encrypted_response_enc: must be one of A128CBC-HS256"),
     ({"id_token_encrypted_response_enc": "A256GCM"}, "id_token_encrypted_response_enc: needs id_token_encrypted"),
     ({"authorization_signed_response_alg": "PS256"}, "authorization_signed_response_alg: needs response_mode='jwt'"),
-    ({"decryption_key": ClientKey(alg="EdDSA").pem}, "decryption_key: expected a private key as PEM or JWK: RSA, EC"),
+    (
+        {"decryption_key": ClientKey(alg="EdDSA").pem},
+        "decryption_key: expected a private key as PEM or as JWK (RSA, EC",
+    ),
     ({"decryption_key": RSA.public_jwk}, "got a public key"),
     ({"decryption_key": {**RSA.private_jwk, "use": "sig"}}, "got a key whose use is not 'enc'"),
     ({"decryption_key": {**RSA.private_jwk, "alg": "RSA1_5"}}, "got a key whose alg is none of RSA-OAEP-256, RSA-OAEP"),

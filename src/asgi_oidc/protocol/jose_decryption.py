@@ -25,7 +25,7 @@ from asgi_oidc.protocol.response_algorithms import (
 )
 
 MAX_KEYS = 4  # each is tried on a token that does not name its key, which takes up to 5 ms with RSA
-EXPECTED_KEY = "expected a private key as PEM or JWK: RSA, EC (P-256, P-384, P-521) or X25519"
+EXPECTED_KEY = "expected a private key as PEM or as JWK (RSA, EC on P-256, P-384 or P-521, X25519)"
 
 # For malformed tokens, the libraries also raise errors that are not of their own classes.
 _FOREIGN = (

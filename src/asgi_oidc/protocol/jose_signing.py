@@ -24,7 +24,9 @@ from asgi_oidc.protocol.private_keys import (
 
 PRIVATE_VALUE_LENGTH = 43  # characters: 32 bytes in base64url, without padding
 EXPECTED_P256 = "expected a private key on the curve P-256, as PEM (PKCS #8, such as a .p8 file) or as JWK"
-EXPECTED_KEY = "expected a private key as PEM or as JWK: RSA of 2048 to 8192 bits, EC on P-256, P-384 or P-521, Ed25519"
+EXPECTED_KEY = (
+    "expected a private key as PEM or as JWK (RSA of 2048 to 8192 bits, EC on P-256, P-384 or P-521, Ed25519)"
+)
 
 _ALGORITHMS = jws.JWSRegistry.algorithms
 _RSA = ("PS256", "PS384", "PS512", "RS256", "RS384", "RS512")

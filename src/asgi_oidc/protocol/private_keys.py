@@ -26,6 +26,7 @@ NativeKey = RSAKey | ECKey | OKPKey
 MAX_KEY_LENGTH = 16_384  # characters; an RSA key of 8192 bits has about 6500 as PEM or as JWK
 MIN_RSA_BITS, MAX_RSA_BITS = 2048, 8192  # below, it can be factored; above, one signature takes too long
 MAX_KID_LENGTH = 200  # characters
+PRIVATE_HALF = "give the private key that belongs to it"
 
 _CLASSES: Mapping[str, type[NativeKey]] = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey}
 _RSA_MEMBERS = ("d", "p", "q", "dp", "dq", "qi")
@@ -116,7 +117,10 @@ def _import_key(value: str | Mapping[str, Any]) -> tuple[PrivateKey | None, str]
     if isinstance(value, str) and "-----BEGIN " in value:
         return _import_pem(value.replace("\\n", "\n"))
     if isinstance(value, str) and not value.lstrip().startswith("{"):
-        return None, "text that is neither PEM nor JSON"
+        return (
+            None,
+            "text that is neither PEM nor JSON; to give the path of a file, set the variable that ends in _FILE",
+        )
     jwk = jwk_in(value)
     return (None, "JSON that is not one object") if jwk is None else _import_jwk(jwk)
 
@@ -139,17 +143,17 @@ def _import_pem(text: str) -> tuple[PrivateKey | None, str]:
 def _problem_of_blocks(blocks: list[str], text: str) -> str:
     """Return what is wrong with the blocks of a PEM, empty if it has one private key."""
     if "ENCRYPTED PRIVATE KEY" in blocks or "Proc-Type: 4,ENCRYPTED" in text:
-        return "an encrypted key: decrypt it first (openssl pkey -in key.pem)"
+        return "an encrypted key; decrypt it first: openssl pkey -in FILE -out NEW_FILE"
     if "OPENSSH PRIVATE KEY" in blocks:
-        return "a key in OpenSSH's own format: convert it first (ssh-keygen -p -m PKCS8 -f FILE)"
+        return "a key in OpenSSH's own format; convert it first: ssh-keygen -p -m PKCS8 -f FILE"
     private = [name for name in blocks if name in _PRIVATE_BLOCKS]
     if len(private) > 1:
-        return f"{len(private)} keys in one text: write them as a list"
+        return f"{len(private)} keys in one text; write them as a list of texts, or as a JWK Set"
     if private and len(blocks) > 1:
-        return f"a {_lower(next(name for name in blocks if name not in private))} beside the key: remove it"
+        return f"a {_lower(next(name for name in blocks if name not in private))} beside the key; remove it"
     if private:
         return ""
-    return f"a {_lower(blocks[0])}" if blocks else "a damaged key, or one of another kind"
+    return f"a {_lower(blocks[0])}; {PRIVATE_HALF}" if blocks else "a damaged key, or one of another kind"
 
 
 def _lower(block: str) -> str:
@@ -167,7 +171,7 @@ def _import_jwk(jwk: Mapping[str, Any]) -> tuple[PrivateKey | None, str]:
     if not all(isinstance(value, str) and len(value) <= MAX_KEY_LENGTH for value in members.values()):
         return None, "a damaged key: a member that is not text"
     if "d" not in members:
-        return None, "a public key"
+        return None, f"a public key; {PRIVATE_HALF}"
     try:
         if kty == "RSA" and (wrong := _wrong_size(_rsa_bits(members))):
             return wrong
@@ -193,7 +197,7 @@ def _wrong_size(bits: int) -> tuple[None, str] | None:
     """Return what is wrong with the size of an RSA key, which joserfc does not check."""
     if MIN_RSA_BITS <= bits <= MAX_RSA_BITS:
         return None
-    return None, f"an RSA key of {bits} bits; {MIN_RSA_BITS} to {MAX_RSA_BITS} are accepted"
+    return None, f"an RSA key of {bits} bits; make one of {MIN_RSA_BITS} to {MAX_RSA_BITS} bits"
 
 
 def _named(native: NativeKey, *, kid: str | None = None, alg: str | None = None) -> tuple[PrivateKey, str]:

@@ -145,10 +145,14 @@ def _request_object(metadata: ProviderMetadata, plan: LoginPlan) -> Incompatibil
 def _client_auth(metadata: ProviderMetadata, client: Client) -> Incompatibility | None:
     try:
         method = choose_method(client, metadata.auth_methods)
+    except AnswerRejected as error:
+        fix = "enable that method for the client at the provider, or set the credentials of one that it supports"
+        return Incompatibility(error.code, f"token_endpoint_auth_methods_supported: {error.detail}; {fix}")
+    try:
         choose_algorithm(client, method, metadata.auth_algorithms_of("token"))
     except AnswerRejected as error:
-        text = f"token_endpoint_auth_methods_supported: {error.detail}; enable one of these at the provider"
-        return Incompatibility(error.code, text)
+        fix = "set a key that signs with one that the provider accepts"
+        return Incompatibility(error.code, f"token_endpoint_auth_signing_alg_values_supported: {error.detail}; {fix}")
     return None
 
 

@@ -8,7 +8,14 @@ from typing import Any, NamedTuple
 from asgi_oidc.settings.bearer_environment import BEARER, BEARER_PARSERS, BEARER_PREFIX, make_bearer
 from asgi_oidc.settings.provider_environment import ProviderVariables, make_providers
 from asgi_oidc.settings.variable_names import PREFIX, variable_of, variable_prefix
-from asgi_oidc.settings.variable_values import FILE_SUFFIX, PARSERS, PROVIDER_PARSERS, read_value, without_file_suffix
+from asgi_oidc.settings.variable_values import (
+    FILE_SUFFIX,
+    PARSERS,
+    PROVIDER_PARSERS,
+    names_file,
+    read_value,
+    without_file_suffix,
+)
 
 PROVIDERS = variable_of("providers")
 OF_BEARER = "bearer="  # no variable of a provider of this name could be set: names of variables have no "="
@@ -106,7 +113,8 @@ def _meaning_of(variable: str, names: Iterable[str]) -> Meaning:
         own_setting = setting.removeprefix(variable_prefix(name)).lower()
         meanings += [Meaning(name, own_setting)] if own_setting in PROVIDER_PARSERS else []
     if not meanings or variable != variable.upper():
-        raise ValueError(f"unknown setting{_suggestion(setting, own)}")
+        file_suffix = FILE_SUFFIX if names_file(variable) else ""
+        raise ValueError(f"unknown setting{_suggestion(setting, own, file_suffix)}")
     if len(meanings) > 1:
         raise ValueError(f"could be {' or '.join(map(_described, meanings))}: rename that provider")
     return meanings[0]
@@ -117,11 +125,12 @@ def _described(meaning: Meaning) -> str:
     return f"the setting {meaning.setting}{owner}"
 
 
-def _suggestion(setting: str, own: Sequence[str]) -> str:
+def _suggestion(setting: str, own: Sequence[str], file_suffix: str) -> str:
     """Return a hint at what may have been meant.
 
     Args:
         own: the providers whose variables begin like this one.
+        file_suffix: of a variable that names a file, else empty.
     """
     if not own and f"{setting}_".startswith(BEARER_PREFIX):
         similar = difflib.get_close_matches(setting.removeprefix(BEARER_PREFIX).lower(), BEARER_PARSERS, n=1)
@@ -131,9 +140,9 @@ def _suggestion(setting: str, own: Sequence[str]) -> str:
     for name in own:
         prefix = variable_prefix(name)
         if similar := difflib.get_close_matches(setting.removeprefix(prefix).lower(), PROVIDER_PARSERS, n=1):
-            return f"; did you mean {PREFIX}{prefix}{similar[0].upper()}?"
+            return f"; did you mean {PREFIX}{prefix}{similar[0].upper()}{file_suffix}?"
     similar = difflib.get_close_matches(setting.lower(), PARSERS, n=1)
-    hint = f"; did you mean {variable_of(similar[0])}?" if similar else ""
+    hint = f"; did you mean {variable_of(similar[0])}{file_suffix}?" if similar else ""
     suffixes = (known for known in PROVIDER_PARSERS if setting.lower().endswith(f"_{known}"))
     if suffix := max(suffixes, key=len, default=""):
         name = setting[: -len(suffix) - 1].lower()

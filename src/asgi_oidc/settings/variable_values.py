@@ -15,6 +15,7 @@ from asgi_oidc.settings.settings import READERS
 SWITCH = {"true": True, "1": True, "false": False, "0": False}
 FILE_SUFFIX = "_FILE"
 PATH_SUFFIX = "CLIENT_ASSERTION_FILE"  # the one setting whose own name ends with FILE_SUFFIX; its value is a path
+CHECK_PATH = "check that this path exists, and that this process may read it"
 MAX_FILE_SIZE = 65_536  # bytes; a secret file is small, and anything else is a mistake
 
 
@@ -48,7 +49,7 @@ def read_file(path: str) -> str:
             data = file.read(MAX_FILE_SIZE + 1)
         text = data.decode("utf-8").strip()
     except (OSError, UnicodeDecodeError) as exc:
-        raise ValueError(f"the file cannot be read ({type(exc).__name__})") from exc
+        raise ValueError(f"the file cannot be read ({type(exc).__name__}); {CHECK_PATH}") from exc
     if not text or len(data) > MAX_FILE_SIZE:
         raise ValueError(f"the file must not be empty or larger than {MAX_FILE_SIZE} bytes")
     return text

@@ -46,6 +46,18 @@ def profiled(**members: Any) -> OIDCMiddleware:
     return guarded(provider, client_secret=None, client_key=key.pem, profile="fapi2")
 
 
+def with_key(**members: Any) -> FakeProvider:
+    provider = make_provider(client_secret=None, jwks=[KEY.public_jwk])
+    provider.metadata.update(members)
+    return provider
+
+
+def with_dpop() -> FakeProvider:
+    provider = make_provider()
+    provider.requires_dpop = True
+    return provider
+
+
 def with_fault(name: str) -> FakeProvider:
     provider = make_provider()
     provider.faults.add(name)
@@ -153,6 +165,12 @@ PROVIDERS: dict[str, tuple[SetUp, str]] = {
         ),
         "response_mode_unsupported",
     ),
+    "requests by value are not accepted": (
+        lambda: guarded(
+            with_key(request_parameter_supported=False), client_secret=..., client_key=KEY.pem, request_object=True
+        ),
+        "request_object_unsupported",
+    ),
     "no proofs with ES256": (
         lambda: guarded(published(dpop_signing_alg_values_supported=["EdDSA"]), dpop="always"),
         "dpop_unsupported",
@@ -187,6 +205,7 @@ PROVIDERS: dict[str, tuple[SetUp, str]] = {
         ),
         "client_rejected",
     ),
+    "the provider requires DPoP": (lambda: guarded(with_dpop()), "dpop_required"),
     "there is no assertion in the file": (
         lambda: guarded(
             make_provider(client_secret=None, jwks=[KEY.public_jwk]), client_secret=..., client_assertion_file="/none"

@@ -15,6 +15,7 @@ from asgi_oidc import OAuth2Provider, OIDCMiddleware, Rule
 from asgi_oidc.cli.doctor import stores
 from asgi_oidc.cli.doctor.catalogue import KINDS
 from asgi_oidc.cli.main import main
+from asgi_oidc.testing import ClientKey
 from asgi_oidc.testing.standins import GitHubStandIn
 from tests.cli.doctor.examined import ORIGIN, SECRET, guarded, make_provider, site
 from tests.scripted_store import ScriptedStore
@@ -84,6 +85,34 @@ def test_a_provider_without_a_sign_out_is_information(doctor):
         0,
         {"logout_is_local"},
     )
+
+
+def test_credentials_are_tried_with_a_proof_if_dpop_is_on(doctor):
+    """Without one, a provider that requires DPoP tells nothing about them."""
+    provider = make_provider()
+    provider.requires_dpop, provider.dpop_nonces = True, "always"
+
+    assert doctor.examine(guarded(provider, dpop="always")).names == frozenset()
+    assert doctor.examine(guarded(provider, dpop="auto")).names == frozenset()
+
+
+def test_an_example_in_a_problem_of_the_settings_is_not_its_fix(doctor):
+    """The colon in JSON separates nothing."""
+    report = doctor.examine(OIDC_AUTHORIZATION_DETAILS="payment")
+
+    found = report.findings["settings_invalid"]
+    assert (found["problem"].endswith('[{"type": "payment"}]'), found["fix"]) == (True, "")
+
+
+def test_the_address_of_public_keys_is_listed_for_a_client_that_has_keys(doctor):
+    """It is what the provider's administrator asks for; without a key, nothing is published."""
+    key = ClientKey()
+    provider = make_provider(client_secret=None, jwks=[key.public_jwk])
+
+    with_key = doctor.examine(guarded(provider, client_secret=None, client_key=key.pem)).findings["register_jwks_uri"]
+
+    assert with_key["problem"] == "https://app.example.com/auth/jwks"
+    assert "register_jwks_uri" not in doctor.examine(guarded(make_provider())).findings
 
 
 def test_the_logout_of_cognito_is_not_tried(doctor):

@@ -12,7 +12,9 @@ from asgi_oidc.cli.doctor.finding import Finding
 from asgi_oidc.errors import AnswerRejected, ProviderError, ProviderRefused
 from asgi_oidc.protocol.client_auth import choose_method
 from asgi_oidc.protocol.client_registration import Client
+from asgi_oidc.protocol.dpop.make_proof import make_dpop_key
 from asgi_oidc.protocol.messages import Answer, Call
+from asgi_oidc.protocol.provider_compatibility import supports_dpop
 from asgi_oidc.protocol.token_endpoint import read_oauth2_token_answer, read_token_answer, token_call
 from asgi_oidc.provider.client_calls import ClientCalls
 
@@ -43,9 +45,14 @@ async def check_client(provider: ExaminedProvider) -> list[Finding]:
         )
 
     calls = ClientCalls(provider.http, settings.client, issuer=settings.issuer, clock=provider.site.clock)
+    is_proven = _sends_proof(provider)
     try:
-        _read(await calls.send(make, endpoint="token"), openid=provider.openid)
+        answer = await calls.send(make, endpoint="token", dpop_key=make_dpop_key() if is_proven else None)
+        _read(answer, openid=provider.openid)
     except ProviderRefused as refused:
+        if refused.error == "invalid_dpop_proof" and not is_proven:
+            problem = f"the provider requires DPoP of this client: {_said(refused)}"
+            return [provider.found("dpop_required", problem, f"set {provider.setting('dpop')} to always")]
         return _refusal(provider, refused)
     except ProviderError as error:
         if error.code == "client_assertion_file":
@@ -54,6 +61,14 @@ async def check_client(provider: ExaminedProvider) -> list[Finding]:
         return [connection_finding(provider, error) or _unclear(provider, error)]
     problem = f"{metadata.token_endpoint} has issued tokens for a code that was made up"
     return [provider.found("any_code_accepted", problem, "do not use this provider: it signs anybody in")]
+
+
+def _sends_proof(provider: ExaminedProvider) -> bool:
+    metadata, dpop = provider.openid_metadata, provider.settings.dpop
+    if dpop == "never" or metadata is None:
+        return dpop == "always"
+    is_listed = bool(metadata.dpop_signing_alg_values_supported)
+    return supports_dpop(metadata) or (dpop == "always" and not is_listed)  # what is listed without ES256 is reported
 
 
 def _read(answer: Answer, *, openid: bool) -> None:
@@ -99,8 +114,9 @@ def _fix_of_assertion(provider: ExaminedProvider) -> str:
         )
     return (
         f"check {client_id}, and register the public key {client.keys[0].kid} for it, or the jwks_uri "
-        f"{provider.site.settings.url_of('jwks')}; private_key_jwt has to be the method that is registered there; "
-        f"if all of that is right, set {provider.setting('client_assertion_typ')} to JWT"
+        f"{provider.site.settings.url_of('jwks')}, which the provider has to reach while the app runs; private_key_jwt "
+        "has to be the method that is registered there; if all of that is right, set "
+        f"{provider.setting('client_assertion_typ')} to JWT"
     )
 
 

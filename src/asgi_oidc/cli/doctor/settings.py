@@ -46,6 +46,8 @@ def _finding_of(problem: str) -> Finding:
     what, separator, fix = text.partition("; ")
     if not separator:
         what, separator, fix = text.rpartition(": ")
+        if not fix[:1].isalpha():  # inside an example, such as [{"type": "x"}]
+            what, separator, fix = text, "", ""
     return Finding(name, what or text, fix if separator else "", where=setting)
 
 

@@ -58,6 +58,8 @@ async def check_uris(provider: ExaminedProvider) -> list[Finding]:
 
 def _to_register(provider: ExaminedProvider, host: Settings) -> list[Finding]:
     findings = [provider.found("register_redirect_uri", host.redirect_uri(provider.settings))]
+    if provider.settings.client.keys or provider.settings.decryption_keys:
+        findings.append(provider.found("register_jwks_uri", host.url_of("jwks")))
     metadata = provider.openid_metadata
     if not provider.openid or (metadata is not None and metadata.end_session_endpoint is None):
         return findings
