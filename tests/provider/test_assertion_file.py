@@ -65,10 +65,10 @@ async def test_without_the_file_the_log_says_why(tmp_path, caplog):
         (b"not a token", "got text of 11 characters that is none"),
         (b"a.b.c", "that is none"),
         (token().rpartition(".")[0].encode(), "that is none"),
-        (b"\xff\xfe", "characters that no JWT has"),
+        (b"\xff\xfe", "characters that a JWT cannot have"),
         (b"x" * 20_000, "more than 16384 characters"),
         (token(exp=NOW).encode(), "it expired 0 s ago"),
-        (token(exp=NOW - 4000).encode(), "it expired 4000 s ago: whatever writes the file has stopped to renew it"),
+        (token(exp=NOW - 4000).encode(), "it expired 4000 s ago: check what renews the file"),
     ],
     ids=lambda value: ascii(value)[:20],
 )

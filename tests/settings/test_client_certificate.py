@@ -53,7 +53,7 @@ def test_a_certificate_goes_with_each_way_to_authenticate(settings):
         ({"client_certificate": OTHER.pem + LEAF.key_pem}, "client_certificate: the private key does not belong"),
         ({"client_certificate": make(key=SMALL_RSA_KEY).both}, "client_certificate: the private key must have"),
         ({"client_certificate": "/tls/tls.crt"}, "variable that ends with _FILE"),
-        ({"client_certificate": b"-----BEGIN "}, "client_certificate: must be text as PEM"),
+        ({"client_certificate": b"-----BEGIN "}, "client_certificate: must be PEM text"),
         ({"client_certificate_key": SELF_SIGNED.key_pem}, "client_certificate_key: needs client_certificate"),
         ({"client_auth": "tls_client_auth"}, "client_certificate: missing; client_auth='tls_client_auth' needs it"),
         ({"client_certificate": SELF_SIGNED.both, "http_client": NoClient()}, "client_certificate: an http_client of"),

@@ -55,7 +55,7 @@ async def test_an_api_that_requires_proofs_and_nonces_accepts_the_session_s_toke
     assert oidc.token_type == "DPoP"
 
 
-async def test_without_the_key_the_token_is_worth_nothing(web):
+async def test_without_the_key_the_token_is_useless(web):
     """Neither as a bearer token nor with the proof of another key."""
     oidc, api, thief = await oidc_of(web), ApiSite(web), DPoPKey(clock=web.clock)
     token = await oidc.access_token()

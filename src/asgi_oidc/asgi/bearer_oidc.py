@@ -47,7 +47,7 @@ class BearerAccess:
 
     @property
     def authorization_details(self) -> list[dict[str, Any]]:
-        """What the token says that was granted in detail (RFC 9396 §9); what is malformed grants nothing."""
+        """The authorization details in the token (RFC 9396 §9); malformed ones grant nothing."""
         details = self._active.access_token.claims.get("authorization_details")
         return [copy.deepcopy(item) for item in details if isinstance(item, dict)] if isinstance(details, list) else []
 

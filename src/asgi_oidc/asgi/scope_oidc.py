@@ -118,15 +118,15 @@ class OIDC:
 
     @property
     def token_type(self) -> str | None:
-        """How APIs have to get the session's access tokens: `Bearer`, or `DPoP` with a proof; None without a session.
+        """How to send the session's access tokens: as `Bearer`, or as `DPoP` with a proof; None without a session.
 
-        `httpx_auth` and `authorization_headers` send them in the right way.
+        `httpx_auth` and `authorization_headers` do this for you.
         """
         return access.token_type if (access := self._access) else None
 
     @property
     def authorization_details(self) -> list[dict[str, Any]]:
-        """What was granted in detail (RFC 9396), as new objects each time; empty if nothing was."""
+        """The authorization details that were granted (RFC 9396), as new objects each time; empty if none were."""
         return access.authorization_details if (access := self._access) else []
 
     def meets(
@@ -143,7 +143,7 @@ class OIDC:
         Args:
             acr_values: authentication contexts; the login must satisfy one of them (RFC 9470).
             max_age: how long ago the user may have signed in at the provider, in seconds.
-            authorization_details: what must have been granted in detail, as in `Rule`.
+            authorization_details: those that must have been granted, as in `Rule`.
 
         Raises:
             ValueError: no login can satisfy them.
@@ -254,7 +254,7 @@ class OIDC:
 
     @property
     def _api_calls(self) -> ApiCalls:
-        """What makes proofs for APIs; only a signed-in user has it."""
+        """What makes the headers of calls to APIs; only a signed-in user has it."""
         raise NotSignedIn(detail="the user of this request is not signed in")
 
     async def client_tls_context(self) -> ssl.SSLContext:
@@ -262,7 +262,7 @@ class OIDC:
 
             client = httpx.AsyncClient(verify=await scope["oidc"].client_tls_context())
 
-        Get it for each request: after a renewal it is another one. It trusts the same CAs as httpx.
+        Call it for each request: a renewed certificate has a new context. It trusts the same CAs as httpx.
 
         Raises:
             NotSignedIn: the user is not signed in; `SessionEnded` if the app does not have the provider any more.

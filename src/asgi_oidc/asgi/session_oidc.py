@@ -46,7 +46,7 @@ class SessionAccess:
 
     @property
     def authorization_details(self) -> list[dict[str, Any]]:
-        """What was granted in detail at the login or the last refresh."""
+        """The authorization details that the login or the last refresh granted."""
         return granted_objects(self._active.session.tokens.authorization_details)
 
     @property

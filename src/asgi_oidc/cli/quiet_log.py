@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def without_log() -> Iterator[None]:
-    """Log nothing; what goes wrong is told by the subcommand."""
+    """Log nothing; the subcommand itself reports what goes wrong."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:

@@ -40,10 +40,10 @@ or when the provider is looked up.
 Fix: none if `purpose` is the reason why you have set it; otherwise, remove the setting.
 """
 CLIENT_CERTIFICATE_PROBLEM = Event("client_certificate_problem", logging.WARNING)
-"""The provider may refuse `client_certificate`, because it has expired for example; logged at start-up, when the file
+"""The provider may refuse `client_certificate`, for example because it has expired; logged at start-up, when the file
 changes, or when the provider is looked up.
 
-Fix: Renew the certificate, or correct what the line says.
+Fix: renew the certificate, or correct what the line names.
 """
 LOGIN_STARTED = Event("login_started", logging.DEBUG)
 """A browser was sent to the provider to sign in."""

@@ -42,7 +42,7 @@ class Subject(msgspec.Struct, frozen=True):
         credential: `session` or `bearer`.
         is_machine: whether it is a client that acts for no user.
         client_id: the client that the access token was issued to.
-        authorization_details: what was granted: a list of objects, or its JSON text.
+        authorization_details: the granted ones: a list of objects, or its JSON text.
         requested_details: digests of the objects that the login has asked for, granted or not.
     """
 
@@ -61,7 +61,7 @@ class Subject(msgspec.Struct, frozen=True):
 
     @property
     def granted_details(self) -> object:
-        """What was granted in detail: a list of objects, unless a token says something else."""
+        """The granted authorization details: a list of objects, unless a token has something else there."""
         details = self.authorization_details
         return granted_objects(details) if isinstance(details, msgspec.Raw) else details
 

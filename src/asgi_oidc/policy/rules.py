@@ -49,7 +49,7 @@ class Rule:
         machines: `True` accepts only clients that act for no user (client credentials), `False` only people; by
             default, both.
         client_ids: clients; the access token must have been issued to one of them. No session has a client.
-        authorization_details: what the user must have authorized in detail (RFC 9396), a list of objects with a `type`:
+        authorization_details: what the user must have authorized (RFC 9396), a list of objects with a `type`:
             `[{"type": "payment", "actions": ["initiate"]}]`. What was granted must say at least the same; otherwise the
             user signs in again, and is asked for it.
 

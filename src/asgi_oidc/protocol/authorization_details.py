@@ -1,7 +1,7 @@
-"""What a user authorizes in more detail than by scopes: Rich Authorization Requests (RFC 9396).
+"""Authorization details, which say more than scopes: Rich Authorization Requests (RFC 9396).
 
-What is required is kept as JSON texts, one for each object, which can be compared and sealed; what was granted is kept
-as the provider has sent it.
+The required ones are kept as JSON texts, one for each object, which can be compared and sealed; the granted ones are
+kept as the provider has sent them.
 """
 
 from base64 import urlsafe_b64encode

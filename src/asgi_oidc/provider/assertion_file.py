@@ -92,9 +92,11 @@ class AssertionFile:
                 why = "there is no such file: check the path, and that its volume is mounted" if is_missing else ""
                 return "", why or f"it cannot be read ({type(error).__name__})", is_missing
             except ExpiredAssertion as error:
-                return "", f"{error}: whatever writes the file has stopped to renew it, or this clock is wrong", False
+                return "", f"{error}: check what renews the file, and this server's clock", False
             except (MalformedAssertion, UnicodeDecodeError) as error:
-                found = str(error) if isinstance(error, MalformedAssertion) else "it has characters that no JWT has"
+                found = (
+                    str(error) if isinstance(error, MalformedAssertion) else "it has characters that a JWT cannot have"
+                )
                 return "", f"{found}: check that the path is that of the token", True
             self._kept = now, text
             return text, "", False

@@ -1,4 +1,4 @@
-"""Makes the calls for which the client authenticates at the provider: for tokens, revocation and introspection."""
+"""Makes the calls with client authentication: for tokens, pushed authorization requests, revocation, introspection."""
 
 import secrets
 from collections.abc import Callable

@@ -49,7 +49,7 @@ class DPoPCalls:
             access_token: the one that is sent along.
 
         Raises:
-            AnswerRejected: `dpop_nonce_...`: the provider demands a nonce that it does not tell, or does not accept;
+            AnswerRejected: `dpop_nonce_...`: the provider requires a nonce that it does not supply, or rejects;
                 or the answer cannot be read.
             ProviderUnavailable: no connection, or no complete answer in time.
         """

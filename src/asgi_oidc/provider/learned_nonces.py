@@ -1,4 +1,4 @@
-"""The nonces that servers want to see in our DPoP proofs, as they have told us (RFC 9449 §8.2)."""
+"""The nonces that servers have supplied for our DPoP proofs (RFC 9449 §8.2)."""
 
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ class LearnedNonces:
         self._nonces: OrderedDict[str, str] = OrderedDict()
 
     def find(self, origin: str) -> str | None:
-        """Return the newest nonce of a server; None if it has told none."""
+        """Return the newest nonce of a server; None if it has supplied none."""
         nonce = self._nonces.get(origin)
         if nonce is not None:
             self._nonces.move_to_end(origin)

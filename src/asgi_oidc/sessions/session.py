@@ -92,7 +92,7 @@ class Tokens(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
             newer one without any claim about the user; None if `id_token` itself contains them.
         from_access_token: names of the claims whose current values come from the access token.
         confirmed_at: when the provider last confirmed the session after the login, by a refresh for example.
-        authorization_details: JSON list: what was granted in detail (RFC 9396).
+        authorization_details: the granted ones (RFC 9396), as a JSON list.
     """
 
     generation: int = 0

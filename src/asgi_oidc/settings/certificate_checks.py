@@ -20,7 +20,7 @@ NOT_APPLIED = (
 def read_pem(value: object) -> str:
     """Read a PEM, the contents of a file; `certificate_problems` checks what is in it."""
     if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"must be text as PEM, which begins with -----BEGIN, got {describe_value(value)}")
+        raise ValueError(f"must be PEM text, which begins with -----BEGIN, got {describe_value(value)}")
     if "-----BEGIN " not in value:
         raise ValueError(
             f"must be PEM, which begins with -----BEGIN, got {describe_value(value)}; for the path of a file, set the "
@@ -58,7 +58,7 @@ def certificate_pair(values: Mapping[str, Any]) -> CertificatePair | None:
 
 
 def unapplied_certificates(providers: Mapping[str, ProviderSettings], http_client: object) -> list[str]:
-    """Return the problems of certificates that the `http_client` of all providers does not present."""
+    """Return the problems of certificates that are not used, because the `http_client` for all providers is."""
     return [
         f"providers: {name}: client_certificate: {NOT_APPLIED}"
         for name, provider in providers.items()

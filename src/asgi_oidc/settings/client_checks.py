@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from asgi_oidc.protocol.client_registration import ASSERTION_TYP
-from asgi_oidc.protocol.jose_signing import SECRET_BYTES
+from asgi_oidc.protocol.jose_signing import SECRET_BYTES, SigningKey
 
 _SECRET_METHODS = ("client_secret_basic", "client_secret_post", "client_secret_jwt")
 _HMAC = "client_secret_jwt"
@@ -53,7 +53,11 @@ def _algorithm_problems(values: Mapping[str, Any]) -> Iterator[str]:
     elif not _signs_with_key(values):
         yield "token_endpoint_auth_signing_alg: nothing uses it: the app signs no assertion with client_key"
     elif key and alg not in key[0].algorithms:
-        yield f"token_endpoint_auth_signing_alg: the first client_key signs with {', '.join(key[0].algorithms)}"
+        yield f"token_endpoint_auth_signing_alg: {_not_able(key[0], alg)}"
+
+
+def _not_able(key: SigningKey, alg: str) -> str:
+    return f"the first client_key signs with {', '.join(key.algorithms)}, got {alg}"
 
 
 def _typ_problems(values: Mapping[str, Any]) -> Iterator[str]:
@@ -81,7 +85,7 @@ def _request_object_problems(values: Mapping[str, Any]) -> Iterator[str]:
     if values.get("request_object") and "client_key" in values and not key:
         yield "request_object: needs client_key, which signs the request"
     if alg is not None and key and alg not in key[0].algorithms:
-        yield f"request_object_signing_alg: the first client_key signs with {', '.join(key[0].algorithms)}"
+        yield f"request_object_signing_alg: {_not_able(key[0], alg)}"
     if alg is not None and "client_key" in values and not key:
         yield "request_object_signing_alg: nothing uses it: set client_key, which signs requests"
 

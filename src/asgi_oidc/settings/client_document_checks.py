@@ -49,7 +49,7 @@ def _problems(label: str, client: Client, urls: Sequence[str]) -> Iterator[str]:
         if client.has_secret or client.auth_method not in METHODS:
             yield (
                 f"{label}: the client's document at {client.client_id} is public, so the client cannot have a shared "
-                "secret or a registered certificate: set client_key, or neither of these"
+                "secret or a registered certificate: use client_key, or no credential at all (a public client)"
             )
     elif _origin(client.client_id) in {_origin(url) for url in urls}:
         yield f"{label}: a URL of this app must be that of its document: set it to {urls[0]}, or to a registered id"

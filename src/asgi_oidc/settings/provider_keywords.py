@@ -49,8 +49,8 @@ class PlainProviderKeywords(TypedDict, total=False):
     """Additional parameters of the authorization request.
 
     Example: `{"prompt": "select_account", "ui_locales": ["de", "en"]}`. If they include `max_age` or `acr_values`,
-    every login is checked against them. `response_mode` may be `query` or `form_post`, or `jwt`,
-    `query.jwt` or `form_post.jwt`, which ask for a signed response (JARM): then no other one is accepted, and no login
+    every login is checked against them. `response_mode` may be `query` or `form_post`; or `jwt`,
+    `query.jwt` or `form_post.jwt`, which request a signed response (JARM): a plain one is then refused, and no login
     can start in a frame. Parameters that the middleware sets itself, such as `state`, are rejected.
 
     Default: `{}`. Variable: `OIDC_AUTHORIZATION_PARAMS`. Since 0.1.
@@ -69,9 +69,9 @@ class PlainProviderKeywords(TypedDict, total=False):
     client_auth: str | None
     """How the app authenticates to the provider.
 
-    `private_key_jwt` with `client_key` or `client_assertion_file`; `client_secret_basic`, `client_secret_post` or
-    `client_secret_jwt` with `client_secret`; `none` for a public client. `client_secret_jwt` is only used if it is set
-    here.
+    `tls_client_auth` or `self_signed_tls_client_auth` with `client_certificate`; `private_key_jwt` with `client_key` or
+    `client_assertion_file`; `client_secret_basic`, `client_secret_post` or `client_secret_jwt` with `client_secret`;
+    `none` for a public client. `client_secret_jwt` is only used if it is set here.
 
     Default: `None`, which takes the first of these that the settings allow and the metadata lists. Variable:
     `OIDC_CLIENT_AUTH`. Since 0.1.

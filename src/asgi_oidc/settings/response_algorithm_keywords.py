@@ -1,4 +1,4 @@
-"""What the settings mean that pin the algorithms of the JWTs which a provider makes for this client.
+"""The settings that pin the algorithms of the JWTs that a provider issues to this client.
 
 Their names are those of the client metadata (OIDC Registration §2, JARM §3, RFC 9701 §6); the texts have the same form
 as those of `keywords.py`.
@@ -8,7 +8,7 @@ from typing import TypedDict
 
 
 class ResponseAlgorithmKeywords(TypedDict, total=False):
-    """The algorithms that the client has registered for, of one provider."""
+    """The algorithms that the client is registered for, at one provider."""
 
     id_token_signed_response_alg: str | None
     """The only signature algorithm that ID Tokens and logout tokens may have.
@@ -21,15 +21,17 @@ class ResponseAlgorithmKeywords(TypedDict, total=False):
     id_token_encrypted_response_alg: str | None
     """The algorithm with which ID Tokens must be encrypted; ones that are only signed are then refused.
 
-    `RSA-OAEP-256`, `ECDH-ES`, `ECDH-ES+A128KW`, `ECDH-ES+A256KW`; or `RSA-OAEP`, which is accepted only here.
-    It needs a `decryption_key` of that type. Logout tokens may be encrypted, with the same algorithm.
+    One of `RSA-OAEP-256`, `ECDH-ES`, `ECDH-ES+A128KW` and `ECDH-ES+A256KW`; or `RSA-OAEP`, which is accepted only if it
+    is set here. It needs a `decryption_key` of a matching type. Logout tokens may be encrypted with it as well.
 
-    Default: `None`, which accepts encrypted ones if there is a `decryption_key`. Variable:
+    Default: `None`, which accepts encrypted ID Tokens too if there is a `decryption_key`. Variable:
     `OIDC_ID_TOKEN_ENCRYPTED_RESPONSE_ALG`. Since 0.2.
     """
 
     id_token_encrypted_response_enc: str | None
-    """The algorithm that encrypts the content: `A128CBC-HS256`, `A256CBC-HS512`, `A128GCM` or `A256GCM`.
+    """The algorithm that encrypts the content of ID Tokens.
+
+    One of `A128CBC-HS256`, `A256CBC-HS512`, `A128GCM` and `A256GCM`.
 
     Default: `None`, which accepts all four. Variable: `OIDC_ID_TOKEN_ENCRYPTED_RESPONSE_ENC`. Since 0.2.
     """
@@ -37,7 +39,7 @@ class ResponseAlgorithmKeywords(TypedDict, total=False):
     userinfo_signed_response_alg: str | None
     """The only signature algorithm that userinfo may have; plain JSON is then refused.
 
-    Default: `None`. Variable: `OIDC_USERINFO_SIGNED_RESPONSE_ALG`. Since 0.2.
+    Default: `None`, which accepts plain JSON too. Variable: `OIDC_USERINFO_SIGNED_RESPONSE_ALG`. Since 0.2.
     """
 
     userinfo_encrypted_response_alg: str | None
@@ -57,7 +59,7 @@ class ResponseAlgorithmKeywords(TypedDict, total=False):
 
     It needs a `response_mode` of `jwt`, `query.jwt` or `form_post.jwt` in `authorization_params`.
 
-    Default: `None`. Variable: `OIDC_AUTHORIZATION_SIGNED_RESPONSE_ALG`. Since 0.2.
+    Default: `None`, which accepts all of `algorithms`. Variable: `OIDC_AUTHORIZATION_SIGNED_RESPONSE_ALG`. Since 0.2.
     """
 
     authorization_encrypted_response_alg: str | None
@@ -75,7 +77,7 @@ class ResponseAlgorithmKeywords(TypedDict, total=False):
     introspection_signed_response_alg: str | None
     """The only signature algorithm that introspection answers may have (RFC 9701); plain JSON is then refused.
 
-    Default: `None`. Variable: `OIDC_INTROSPECTION_SIGNED_RESPONSE_ALG`. Since 0.2.
+    Default: `None`, which accepts plain JSON too. Variable: `OIDC_INTROSPECTION_SIGNED_RESPONSE_ALG`. Since 0.2.
     """
 
     introspection_encrypted_response_alg: str | None

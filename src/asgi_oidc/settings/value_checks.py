@@ -273,8 +273,8 @@ def read_authorization_params(value: object) -> Mapping[str, str | Sequence[str]
     if reserved := sorted(RESERVED & params.keys()):
         raise ValueError(f"{', '.join(reserved)}: set by asgi-oidc for each login; leave it out")
     modes = ("query", "form_post", *SIGNED_MODES)
-    if params.get("response_mode", "query") not in modes:
-        raise ValueError(f"response_mode must be one of {', '.join(modes)}")
+    if (mode := params.get("response_mode", "query")) not in modes:
+        raise ValueError(f"response_mode must be one of {', '.join(modes)}, got {describe_value(mode)}")
     max_age = str(params.get("max_age", "0"))
     if not re.fullmatch("[0-9]{1,8}", max_age) or int(max_age) > MAX_SPAN:
         raise ValueError(f"max_age must be a whole number of seconds from 0 to {MAX_SPAN}")

@@ -29,9 +29,9 @@ class ApiToken:
 
 
 class ApiCalls:
-    """Makes the headers of calls to APIs. The nonces that APIs have told are common to all users of this process.
+    """Makes the headers of calls to APIs. The nonces of APIs are shared by all users of this process.
 
-    An API learns nothing of other users by that: it has told the nonce itself.
+    An API learns nothing about other users from that: it has supplied the nonce itself.
     """
 
     __slots__ = ("_nonces", "_now")
@@ -46,7 +46,7 @@ class ApiCalls:
         self._nonces.learn(origin, headers)
 
     def nonce(self, origin: str) -> str | None:
-        """Return the newest nonce of an API; None if it has told none."""
+        """Return the newest nonce of an API; None if it has supplied none."""
         return self._nonces.find(origin)
 
     def proof(self, token: ApiToken, method: str, url: str, *, nonce: str | None) -> str | None:

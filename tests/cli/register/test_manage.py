@@ -93,12 +93,14 @@ def test_the_token_is_sent_to_the_provider_only(register, saved, uri):
     assert register.provider.count("/register") == 1
 
 
-def test_a_removed_registration_is_told(register, saved):
-    """By an administrator of the provider, for example."""
+def test_a_deleted_registration_is_reported(register, saved):
+    """An administrator of the provider may have deleted it; an initial access token would not help."""
     with register.provider.fault("registration_removed"):
         said = register("--show", variables=saved)
 
     assert (said.status, "invalid_token" in said.err) == (1, True)
+    assert "REGISTRATION_ACCESS_TOKEN may be an old one" in said.err
+    assert "initial" not in said.err.lower()
     assert ORIGIN not in said.out
 
 

@@ -66,7 +66,7 @@ def _changed_members(asked: Mapping[str, object], registered: Mapping[str, objec
         if name not in registered:
             if name in DESCRIPTIONS or DEFAULTS.get(name) == value:
                 continue
-            yield Problem("warning", f"{name}: the provider does not say that it has registered {_quoted(value)}")
+            yield Problem("warning", f"{name}: asked for {_quoted(value)}, but the answer does not confirm it")
         elif not _is_same(value, registered[name]):
             severity: Literal["error", "warning"] = "warning" if name in DESCRIPTIONS else "error"
             text = f"{name}: asked for {_quoted(value)}, but the provider has registered {_quoted(registered[name])}"
@@ -108,13 +108,13 @@ def _secret_problems(asked: Mapping[str, object], registration: Registration, *,
         return
     expires_at = registration.secret_expires_at
     if expires_at is None:
-        text = "client_secret_expires_at: missing, so it is not known until when the secret works (RFC 7591 §3.2.1)"
+        text = "client_secret_expires_at: missing, so it is not known when the secret expires (RFC 7591 §3.2.1)"
         yield Problem("warning", text)
     elif 0 < expires_at <= now:
         yield Problem("error", "client_secret_expires_at: the secret has expired already")
     elif expires_at:
         day = f"{datetime.fromtimestamp(min(expires_at, MAX_INSTANT), UTC):%Y-%m-%d}"
-        yield Problem("warning", f"client_secret_expires_at: the secret expires on {day}: renew it before")
+        yield Problem("warning", f"client_secret_expires_at: the secret expires on {day}: renew it before then")
 
 
 def _access_problems(registration: Registration, urls: set[str]) -> Iterator[Problem]:

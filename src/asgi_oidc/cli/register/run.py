@@ -16,6 +16,7 @@ from asgi_oidc.cli.register.differences import SECRET_METHODS, Problem, find_pro
 from asgi_oidc.cli.register.find_settings import CannotRegister, RegisteredApp, find_settings
 from asgi_oidc.cli.register.provider_calls import ProviderCalls
 from asgi_oidc.cli.register.saved_values import (
+    ACCESS_TOKEN,
     CLIENT_URI,
     INITIAL_ACCESS_TOKEN,
     env_lines,
@@ -73,7 +74,7 @@ def register(
     except SettingsError as error:
         return _failed(errors, *error.problems)
     except ProviderRefused as refused:
-        return _failed(errors, f"the provider refuses: {refused.detail}{_hint(refused)}")
+        return _failed(errors, f"the provider refuses: {refused.detail}{_hint(refused, options.action)}")
     except OIDCError as error:
         return _failed(errors, f"{error.code}: {error.detail}")
     except (CannotRegister, NoSuchApp) as error:
@@ -84,10 +85,14 @@ def register(
         return _failed(errors, f"{error.filename}: {error.strerror}")
 
 
-def _hint(refused: ProviderRefused) -> str:
-    if refused.error in ("invalid_token", "unauthorized") or refused.answer_status in (401, 403):
-        return f": it wants a token that it has issued for this: --initial-access-token-file, or {INITIAL_ACCESS_TOKEN}"
-    return ""
+def _hint(refused: ProviderRefused, action: Action) -> str:
+    if refused.error not in ("invalid_token", "unauthorized") and refused.answer_status not in (401, 403):
+        return ""
+    if action == "register":
+        return (
+            f": it may require an initial access token: add --initial-access-token-file, or set {INITIAL_ACCESS_TOKEN}"
+        )
+    return f": {ACCESS_TOKEN} may be an old one, or the registration was deleted at the provider"
 
 
 def _run(
@@ -126,7 +131,7 @@ async def _act(run: _Run) -> int:
     action = run.options.action
     if action == "delete":
         await run.calls.delete(run.access)
-        print("The client is removed at the provider.", file=run.output)
+        print("The registration is deleted at the provider.", file=run.output)
         return OK
     if action == "show":
         return _show(run, await run.calls.read(run.access))

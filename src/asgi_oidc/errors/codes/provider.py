@@ -39,7 +39,7 @@ CONNECTIONS = [
     Code(
         "connect_tls_client_certificate connect_tls_handshake",
         "The server requires a client certificate, or (`connect_tls_handshake`) another cipher.",
-        "Set `client_certificate` to one that the provider accepts, or `http_client` to a client that has it.",
+        "Set `client_certificate` to one that the server accepts, or `http_client` to a client that presents it.",
     ),
     Code("connect_tls", "TLS failed for another reason.", "The log line has the reason of the TLS library."),
     Code(
@@ -144,9 +144,10 @@ ANSWERS = [
     Code("jwks_malformed", "The JWKS has no list of keys, or more than 64 keys.", _CALLED),
     Code(
         "token_type",
-        "The access token is not of the type that was asked for: it is not bound to a key although `dpop` asks for it, "
-        "or the reverse, or the answer does not say.",
-        "Enable DPoP for this client at the provider, or set `dpop` to `never`; the reverse, set it to `always`.",
+        "The `token_type` in the token answer is missing, or another one than expected: `DPoP` if the setting `dpop` "
+        "binds tokens to a key, else `Bearer`.",
+        "If `DPoP` was expected, enable DPoP for this client at the provider, or set `dpop` to `never`. If the "
+        "provider issues only `DPoP` tokens, set `dpop` to `always`.",
     ),
     Code(
         "access_token_missing id_token_missing refresh_token_missing",
@@ -179,20 +180,20 @@ ANSWERS = [
     ),
     Code(
         "dpop_nonce_missing dpop_nonce_malformed",
-        "The provider demands a nonce in the DPoP proof, but its answer does not tell one that can be used: "
-        "`DPoP-Nonce` is missing, empty, repeated, too long, or has characters that are not allowed. Code and refresh "
-        "token were not used.",
-        "Report it to the provider's operators; a proxy in between may remove the header.",
+        "The provider requires a nonce in the DPoP proof, but its answer supplies none that can be used: "
+        "`DPoP-Nonce` is missing, empty, repeated, too long, or has characters that are not allowed. The code or "
+        "refresh token was not used.",
+        "Check whether a proxy removes the header; otherwise, report it to the provider's operators.",
     ),
     Code(
         "dpop_nonce_refused",
-        "The provider does not accept the nonce that it has just told. Code and refresh token were not used.",
+        "The provider rejects the DPoP nonce that it has just supplied. The code or refresh token was not used.",
         "If it has several servers, they have to accept each other's nonces: report it to the provider's operators.",
     ),
     Code(
         "userinfo_unsigned introspection_unsigned",
-        "The answer is plain JSON, but a setting names an algorithm of it, such as `userinfo_signed_response_alg`.",
-        "Register the client for signed answers at the provider, or unset the setting.",
+        "The answer is plain JSON, but a setting such as `userinfo_signed_response_alg` requires a JWT.",
+        "Register the client for signed answers at the provider, or remove the setting.",
     ),
     Code("userinfo_not_jwt", "A signed userinfo answer is not ASCII.", "Report it to the provider's operators."),
     Code(
@@ -219,7 +220,7 @@ ANSWERS = [
     ),
     Code(
         "registration_malformed",
-        "The answer to a registration has no usable `client_id`, or a secret or token that cannot be one. Only "
+        "The answer to a registration has no usable `client_id`, or a malformed secret or token. Only "
         "`asgi-oidc register` makes such calls.",
         "Register the client at the provider's website; `asgi-oidc register --dry-run` prints the values.",
     ),
@@ -230,10 +231,10 @@ ANSWERS = [
     ),
     Code(
         "par_limit",
-        "Too many logins are being started at once, or the provider has said so (429), so the request of another one "
-        "was not pushed.",
-        "Usually temporary: a slow provider, or a client that starts logins without an end. Logins in progress and "
-        "refreshes have calls of their own.",
+        "Too many logins are starting at once, or the provider has said so (429), so the authorization request of this "
+        "one was not pushed.",
+        "Usually temporary: a slow provider, or a client that keeps starting logins. Logins in progress and refreshes "
+        "are not affected.",
     ),
     Code(
         "user_api_subject",
@@ -258,24 +259,25 @@ REQUIREMENTS = [
     ),
     Code(
         "par_unsupported",
-        "Authorization requests should be pushed (RFC 9126), but the provider has no endpoint for that.",
-        "Set `par` to `auto`, or name the `pushed_authorization_request_endpoint` in `metadata`.",
+        "`par` is `always`, or the provider requires pushed authorization requests (RFC 9126), but its metadata has no "
+        "endpoint for them.",
+        "Set `par` to `auto`, or set `pushed_authorization_request_endpoint` in `metadata`.",
     ),
     Code(
         "request_object_required",
-        "The provider requires signed authorization requests (RFC 9101), but there is no key to sign with.",
+        "The provider requires request objects, which are signed (RFC 9101), but there is no `client_key`.",
         "Set `client_key`, and register its public half at the provider.",
     ),
     Code(
         "request_object_unsupported",
-        "Authorization requests should be signed (RFC 9101), but the provider accepts none, or no algorithm of "
-        "`client_key`.",
-        "Enable it for this client at the provider, or use another key. The log line names what is missing.",
+        "Authorization requests are to be signed (RFC 9101), but the provider accepts no request objects, or none with "
+        "an algorithm of `client_key`.",
+        "Enable the algorithm at the provider, or use another key. The log line names what is missing.",
     ),
     Code(
         "request_object_too_long",
-        "The URL of a signed authorization request is longer than servers accept.",
-        "Set `par` to `always`: then the provider gets the request directly.",
+        "The URL with a signed authorization request is longer than servers accept.",
+        "Set `par` to `always`, which sends the request to the provider directly.",
     ),
     Code(
         "client_assertion_file",
@@ -285,17 +287,18 @@ REQUIREMENTS = [
     Code(
         "client_auth_unsupported",
         "The provider supports none of the methods with which the app can authenticate.",
-        "Enable `client_secret_basic` or `client_secret_post` for this client at the provider.",
+        "Enable one of the methods that the log line names for this client at the provider, or set the credential that "
+        "the provider's methods need, such as `client_key`.",
     ),
     Code(
         "dpop_unsupported",
-        "`dpop` is `always`, but the provider accepts no DPoP proofs that are signed with ES256.",
+        "`dpop` is `always`, but the provider does not accept DPoP proofs signed with ES256.",
         "Enable ES256 at the provider, or set `dpop` to `never`. If the metadata is wrong, correct "
         "`dpop_signing_alg_values_supported` in `metadata`.",
     ),
     Code(
         "authorization_details_unsupported",
-        "The provider does not list the type of an object in `authorization_details` (RFC 9396).",
+        "The provider does not support the `type` of an object in `authorization_details` (RFC 9396).",
         "Correct the type in the setting or the rule, or enable it at the provider.",
     ),
     Code(

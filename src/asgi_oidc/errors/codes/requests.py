@@ -46,7 +46,7 @@ REQUESTS = [
     Code(
         "jwks_empty",
         "`/auth/jwks` was requested, but no provider has a `client_key` or a `decryption_key`.",
-        "Remove the `jwks_uri` at the provider, or set `client_key`.",
+        "Set `client_key`, or remove the `jwks_uri` from the client's registration at the provider.",
     ),
     Code("method_not_allowed", "A URL of the middleware was requested with another HTTP method.", _NOT_OURS),
     Code(
@@ -57,8 +57,8 @@ REQUESTS = [
     ),
     Code(
         "response_unsigned",
-        "The callback is plain although a JWT was requested (JARM): an attack, or the provider does not sign its "
-        "responses. The log line shows its `error`, which anyone may have written; the login is still in progress.",
+        "The authorization response is plain although a JWT was requested (JARM): an attack, or the provider does not "
+        "sign its responses. The log line shows its `error`, which may be forged; the login is still in progress.",
         "Check `response_mode` in `authorization_params`, and what the provider supports for this client.",
     ),
     Code("response_mixed", "The callback has a JWT in `response`, and plain parameters beside it.", _NOT_OURS),
@@ -183,7 +183,7 @@ SESSIONS = [
     ),
     Code(
         "dpop_key_unreadable",
-        "The session has a DPoP key that this version cannot read, and its tokens are worth nothing without that key.",
+        "The session has a DPoP key that this version cannot read, and its tokens are useless without that key.",
         "The user has to sign in again. Report it if it happens again.",
     ),
     Code(

@@ -25,20 +25,20 @@ TOKENS = [
     ),
     Code(
         "token_unencrypted",
-        "The token is not encrypted, but a setting such as `id_token_encrypted_response_alg` names how it has to be.",
-        "Register the client for encryption at the provider, or unset the setting.",
+        "The token is not encrypted, but a setting such as `id_token_encrypted_response_alg` requires it.",
+        "Register the client for encryption at the provider, or remove the setting.",
     ),
     Code(
         "token_decryption",
-        "No key of `decryption_key` decrypts the token: it is for another key, or was changed on the way.",
-        "Check that the provider has the public half of the current key. While it rotates, list the old key as well.",
+        "No key of `decryption_key` decrypts the token: it was encrypted to another key, or changed on the way.",
+        "Check that the provider has the current public key. During a rotation, keep the old key in the list.",
     ),
     Code(
         "token_unsigned",
-        "What is inside the encrypted token is not signed: anyone who knows the public key can make it.",
+        "There is no signed JWT inside the encrypted token: anyone who knows the public key could have made it.",
         "Register the client for tokens that are signed and then encrypted.",
     ),
-    Code("header_zip", "The encrypted token is compressed.", "Turn `zip` off at the provider."),
+    Code("header_zip", "The encrypted token is compressed.", "Turn off compression (`zip`) at the provider."),
     Code(
         "claim_tid",
         "`tid` is missing, not a UUID in lower case, not the tenant of `iss`, or a tenant whose users may not sign in.",

@@ -1,4 +1,4 @@
-"""Reads the nonces that a server wants to see in the proofs that we make (RFC 9449 §8, §9)."""
+"""Reads the nonces that a server supplies for the proofs that we make (RFC 9449 §8, §9)."""
 
 import re
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ _NONCE = re.compile(r"[!#-\[\]-~]+")
 
 
 def read_nonce(headers: Mapping[str, str]) -> str | None:
-    """Return the nonce that an answer tells; None if it tells none, or none that can be used."""
+    """Return the nonce that an answer supplies; None if it supplies none that can be used."""
     nonce = headers.get(NONCE_HEADER, "")
     return nonce if len(nonce) <= MAX_NONCE_LENGTH and _NONCE.fullmatch(nonce) else None
 
@@ -33,7 +33,7 @@ def read_demanded_nonce(headers: Mapping[str, str], *, sent: str | None, source:
     Raises:
         AnswerRejected: there is no nonce that could help.
     """
-    demand = f"{source} demands a nonce in the DPoP proof (use_dpop_nonce, status {status})"
+    demand = f"{source} requires a nonce in the DPoP proof (use_dpop_nonce, status {status})"
     if NONCE_HEADER not in headers:
         raise AnswerRejected("dpop_nonce_missing", f"{demand}, but its answer has no DPoP-Nonce", answer_status=status)
     nonce = read_nonce(headers)
@@ -51,6 +51,6 @@ def read_challenge_errors(www_authenticate: str) -> frozenset[str]:
 
 
 def nonce_refused(source: str, status: int) -> AnswerRejected:
-    """Make the error for a server that does not accept the nonce which it has just told."""
-    detail = f"{source} does not accept the nonce that it has told (use_dpop_nonce twice, status {status})"
+    """Make the error for a server that rejects the nonce that it has just supplied."""
+    detail = f"{source} rejects the nonce that it has just supplied (use_dpop_nonce twice, status {status})"
     return AnswerRejected("dpop_nonce_refused", detail, answer_status=status)
