@@ -206,12 +206,6 @@ PROVIDERS: dict[str, tuple[SetUp, str]] = {
         "client_rejected",
     ),
     "the provider requires DPoP": (lambda: guarded(with_dpop()), "dpop_required"),
-    "there is no assertion in the file": (
-        lambda: guarded(
-            make_provider(client_secret=None, jwks=[KEY.public_jwk]), client_secret=..., client_assertion_file="/none"
-        ),
-        "client_rejected",
-    ),
     "the client is registered for another method": (
         lambda: guarded(make_provider(auth_methods=["client_secret_post"])),
         "client_rejected",

@@ -11,15 +11,14 @@ from asgi_oidc.cli.doctor.examined_provider import ExaminedProvider
 from asgi_oidc.cli.doctor.finding import Finding
 from asgi_oidc.errors import AnswerRejected, ProviderError, ProviderRefused
 from asgi_oidc.protocol.client_auth import choose_method
-from asgi_oidc.protocol.client_registration import Client
-from asgi_oidc.protocol.dpop.make_proof import make_dpop_key
+from asgi_oidc.protocol.client_registration import CERTIFICATE_METHODS, Client
 from asgi_oidc.protocol.messages import Answer, Call
-from asgi_oidc.protocol.provider_compatibility import supports_dpop
 from asgi_oidc.protocol.token_endpoint import read_oauth2_token_answer, read_token_answer, token_call
-from asgi_oidc.provider.client_calls import ClientCalls
+from asgi_oidc.provider.assertion_file import CODE as ASSERTION_FILE
 
 # Errors of providers that have accepted the credentials, and refuse the code.
 ACCEPTED = ("invalid_grant",)
+OF_CREDENTIALS = ("client_rejected", "dpop_refused")  # findings that a pushed request would lead to again
 # Keycloak answers 401 with `unauthorized_client` if the credentials are wrong; with 400 it means what RFC 6749 says.
 STATUS_OF_REJECTED_CLIENT = (401, 403)
 
@@ -33,6 +32,9 @@ async def check_client(provider: ExaminedProvider) -> list[Finding]:
         choose_method(settings.client, metadata.auth_methods)
     except AnswerRejected:
         return []  # reported with the metadata
+    dpop_key = provider.new_dpop_key()
+    if settings.dpop == "always" and dpop_key is None and provider.openid:
+        return []  # reported with the metadata
     provider.checked.add("client")
 
     def make(client: Client) -> Call:
@@ -44,40 +46,47 @@ async def check_client(provider: ExaminedProvider) -> list[Finding]:
             redirect_uri=provider.site.settings.redirect_uri(settings),
         )
 
-    calls = ClientCalls(provider.http, settings.client, issuer=settings.issuer, clock=provider.site.clock)
-    is_proven = _sends_proof(provider)
     try:
-        answer = await calls.send(make, endpoint="token", dpop_key=make_dpop_key() if is_proven else None)
-        _read(answer, openid=provider.openid)
+        _read(await provider.calls.send(make, endpoint="token", dpop_key=dpop_key), openid=provider.openid)
     except ProviderRefused as refused:
-        if refused.error == "invalid_dpop_proof" and not is_proven:
+        if refused.error == "invalid_dpop_proof" and dpop_key is None:
             problem = f"the provider requires DPoP of this client: {_said(refused)}"
             return [provider.found("dpop_required", problem, f"set {provider.setting('dpop')} to always")]
-        return _refusal(provider, refused)
+        findings = _refusal(provider, refused)
+        provider.is_client_accepted = not any(finding.name in OF_CREDENTIALS for finding in findings)
+        return findings
     except ProviderError as error:
-        if error.code == "client_assertion_file":
-            fix = f"check {provider.setting('client_assertion_file')}, and what writes that file"
-            return [provider.found("client_rejected", f"the assertion cannot be used: {error.detail}", fix)]
-        return [connection_finding(provider, error) or _unclear(provider, error)]
+        return _failure(provider, error)
     problem = f"{metadata.token_endpoint} has issued tokens for a code that was made up"
     return [provider.found("any_code_accepted", problem, "do not use this provider: it signs anybody in")]
-
-
-def _sends_proof(provider: ExaminedProvider) -> bool:
-    metadata, dpop = provider.openid_metadata, provider.settings.dpop
-    if dpop == "never" or metadata is None:
-        return dpop == "always"
-    is_listed = bool(metadata.dpop_signing_alg_values_supported)
-    return supports_dpop(metadata) or (dpop == "always" and not is_listed)  # what is listed without ES256 is reported
 
 
 def _read(answer: Answer, *, openid: bool) -> None:
     read_token_answer(answer) if openid else read_oauth2_token_answer(answer)
 
 
+def _failure(provider: ExaminedProvider, error: ProviderError) -> list[Finding]:
+    """Judge a call without an answer, or with one that is no error of OAuth."""
+    if error.code == ASSERTION_FILE:
+        provider.checked.discard("client")
+        return []  # reported with the settings
+    if error.code.startswith("dpop_nonce_"):
+        provider.is_client_accepted = False
+        fix = "look in the provider's log, and whether a proxy in front of it removes the header DPoP-Nonce"
+        return [provider.found("dpop_refused", error.detail, fix)]
+    return [connection_finding(provider, error) or _unclear(provider, error)]
+
+
 def _refusal(provider: ExaminedProvider, refused: ProviderRefused) -> list[Finding]:
     if refused.error in ACCEPTED:
         return []
+    if refused.error == "invalid_dpop_proof":
+        problem = f"the provider does not accept a DPoP proof: {_said(refused)}"
+        fix = (
+            "synchronize the clocks of both, and let the provider know its public URL if it is behind a proxy: the "
+            "proof names its time and the URL that is called"
+        )
+        return [provider.found("dpop_refused", problem, fix)]
     is_rejected = refused.answer_status in STATUS_OF_REJECTED_CLIENT and refused.error == "unauthorized_client"
     if refused.error == "invalid_client" or is_rejected:
         return [_rejected(provider, refused)]
@@ -91,7 +100,10 @@ def _refusal(provider: ExaminedProvider, refused: ProviderRefused) -> list[Findi
 def _rejected(provider: ExaminedProvider, refused: ProviderRefused) -> Finding:
     client = provider.settings.client
     method = choose_method(client, provider.metadata.auth_methods if provider.metadata else ())
-    fix = _fix_of_assertion(provider) if method == "private_key_jwt" else _fix_of_secret(provider, method)
+    if method in CERTIFICATE_METHODS:
+        fix = _fix_of_certificate(provider, method)
+    else:
+        fix = _fix_of_assertion(provider) if method == "private_key_jwt" else _fix_of_secret(provider, method)
     return provider.found("client_rejected", f"the provider does not accept the client: {_said(refused)}", fix)
 
 
@@ -102,6 +114,15 @@ def _fix_of_secret(provider: ExaminedProvider, method: str) -> str:
     return (
         f"copy {client_id} and {client_secret} from the provider again (the value of the secret, not its id); "
         f"if they are right, set client_auth to the method that is registered there: now it is {method}"
+    )
+
+
+def _fix_of_certificate(provider: ExaminedProvider, method: str) -> str:
+    certificate = provider.settings.client.certificate
+    which = "of http_client" if certificate is None else f"with the thumbprint {certificate.thumbprint}"
+    return (
+        f"check {provider.setting('client_id')}, and register the certificate {which} for it; {method} has to be the "
+        "method that is registered there"
     )
 
 

@@ -1,13 +1,16 @@
 """Calls the app at `base_url`, through whatever is in front of it: is it there, and do its cookies arrive unchanged?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 from urllib.parse import parse_qs, urlsplit
 
 from asgi_oidc.cli.doctor.calls import RecordingClient
 from asgi_oidc.cli.doctor.examined_app import ExaminedApp
 from asgi_oidc.cli.doctor.finding import Finding
-from asgi_oidc.errors import AnswerRejected, ProviderError
+from asgi_oidc.errors import AnswerRejected, ProofRejected, ProviderError
+from asgi_oidc.protocol.client_jwks import client_jwks
 from asgi_oidc.protocol.json_objects import InvalidJSON, read_object
+from asgi_oidc.protocol.jwk_thumbprint import public_key_thumbprint
 from asgi_oidc.protocol.messages import Answer, Call
 from asgi_oidc.provider.http import Http, HttpClient
 from asgi_oidc.settings.settings import Settings
@@ -23,6 +26,8 @@ NAVIGATION = {
 }
 JSON = {"accept": "application/json"}
 TOO_LARGE = (400, 413, 414, 431, 494, 502)  # what proxies answer if headers are too large for them
+MAX_LISTED = 10  # keys, in a text
+MAX_QUOTED = 64  # characters of a name that comes from outside
 COOKIE_SIZE = 3900  # bytes of each cookie that is sent to try the limit
 
 
@@ -52,7 +57,7 @@ async def _check_host(site: ExaminedApp, host: Settings, own: HttpClient) -> lis
         )
         problem += "or the proxy takes off the path"
         return [_found("app_not_there", host, problem, "correct base_url (OIDC_BASE_URL), or the routes of the proxy")]
-    findings = await _try_login(http, client, host)
+    findings = [*await _compare_keys(http, host), *await _try_login(http, client, host)]
     return findings if site.settings.store is not None else [*findings, *await _try_size(http, client, host)]
 
 
@@ -71,6 +76,44 @@ def _rejected(host: Settings, rejected: AnswerRejected, location: str) -> Findin
     problem = f"{host.url_of('session')} redirects to {target}"
     fix = "set base_url to the address to which users are redirected: scheme, host and path"
     return _found("app_redirects", host, problem, fix)
+
+
+async def _compare_keys(http: Http, host: Settings) -> list[Finding]:
+    """Fetch the public keys as a provider does: without them, it accepts no signature and cannot encrypt."""
+    expected = client_jwks(provider.client for provider in host.fixed_providers.values())
+    if not expected["keys"]:
+        return []
+    url = host.url_of("jwks")
+    try:
+        answer = await http.send(Call("GET", url, JSON), endpoint="app")
+        published = _thumbprints(read_object(answer.body)) if answer.status == HTTPStatus.OK else None
+    except (ProviderError, InvalidJSON):
+        published = None
+    if published is None:
+        fix = "let the proxy forward that path as it is, without a login of its own: the provider fetches it"
+        return [_found("keys_not_published", host, f"{url} does not answer with a set of keys", fix)]
+    if published == _thumbprints(expected):
+        return []
+    kids = ", ".join(sorted(kid for kid, _ in _thumbprints(expected) or ()))
+    problem = f"{url} has other keys than those of the settings: expected {kids}, got {_quoted_kids(published)}"
+    fix = "let the app run with the settings that you examine, restart it, and let no proxy keep an older answer"
+    return [_found("keys_differ", host, problem, fix)]
+
+
+def _thumbprints(document: Mapping[str, object]) -> set[tuple[str, str]] | None:
+    """Return the name and the thumbprint of each key; None if the document is no set of keys."""
+    keys = document.get("keys")
+    if not isinstance(keys, list):
+        return None
+    try:
+        return {(str(key["kid"]), public_key_thumbprint(key)) for key in keys}
+    except (KeyError, TypeError, ProofRejected):
+        return None
+
+
+def _quoted_kids(published: set[tuple[str, str]]) -> str:
+    kids = sorted("".join(filter(str.isprintable, kid))[:MAX_QUOTED] for kid, _ in published)
+    return ", ".join(kids[:MAX_LISTED]) or "none"
 
 
 async def _try_login(http: Http, client: RecordingClient, host: Settings) -> list[Finding]:

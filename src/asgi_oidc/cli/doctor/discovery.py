@@ -50,20 +50,33 @@ async def check_discovery(provider: ExaminedProvider) -> list[Finding]:
         await _fetch(provider)
     except ProviderError as error:
         return [connection_finding(provider, error) or _metadata_finding(provider, error)]
-    return [*_incompatibilities(provider), *_unlisted_scopes(provider), *_local_logout(provider)]
+    return [
+        *_incompatibilities(provider),
+        *_unlisted_dpop(provider),
+        *_unlisted_scopes(provider),
+        *_local_logout(provider),
+    ]
 
 
 async def _fetch(provider: ExaminedProvider) -> None:
     settings, back_channel = provider.settings, provider.back_channel
+    uses_aliases = settings.client.presents_certificate
     if all(name in settings.metadata for name in REQUIRED):
-        provider.metadata = make_metadata(settings.issuer, settings.metadata, back_channel=back_channel)
+        provider.metadata = make_metadata(
+            settings.issuer, settings.metadata, back_channel=back_channel, uses_aliases=uses_aliases
+        )
         provider.published = settings.metadata
         return
     call = metadata_call(settings.issuer, url=settings.metadata_url, back_channel=back_channel)
     answer = await provider.http.send(call, endpoint="metadata")
     provider.published = read_json_answer(answer, endpoint="metadata", url=call.url)
     provider.metadata = read_metadata_answer(
-        answer, issuer=settings.issuer, configured=settings.metadata, back_channel=back_channel, url=call.url
+        answer,
+        issuer=settings.issuer,
+        configured=settings.metadata,
+        back_channel=back_channel,
+        url=call.url,
+        uses_aliases=uses_aliases,
     )
 
 
@@ -130,6 +143,17 @@ def _incompatibilities(provider: ExaminedProvider) -> list[Finding]:
         problem, _, fix = text.rpartition("; " if code == "client_auth_unsupported" else ": ")
         findings.append(provider.found(code, problem or text, fix))
     return findings
+
+
+def _unlisted_dpop(provider: ExaminedProvider) -> list[Finding]:
+    settings, metadata = provider.settings, provider.openid_metadata
+    if metadata is None or settings.dpop != "always" or settings.profile is not None:
+        return []  # a profile demands it of the metadata
+    if metadata.dpop_signing_alg_values_supported:
+        return []
+    problem = f"{provider.setting('dpop')} is always, but the metadata has no dpop_signing_alg_values_supported"
+    fix = "enable DPoP at the provider, or set dpop to auto; if it works, add --ignore dpop_not_listed"
+    return [provider.found("dpop_not_listed", problem, fix)]
 
 
 def _unlisted_scopes(provider: ExaminedProvider) -> list[Finding]:

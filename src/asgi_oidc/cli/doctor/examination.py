@@ -1,7 +1,7 @@
 """Runs all checks of an app, each isolated from the others, within limits of time and calls."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 import anyio
@@ -18,12 +18,13 @@ from asgi_oidc.cli.doctor.examined_provider import ExaminedProvider
 from asgi_oidc.cli.doctor.finding import Finding
 from asgi_oidc.cli.doctor.keys import check_keys
 from asgi_oidc.cli.doctor.processes import check_processes
-from asgi_oidc.cli.doctor.settings import check_secrets
+from asgi_oidc.cli.doctor.settings import check_values
 from asgi_oidc.cli.doctor.sizes import check_sizes
 from asgi_oidc.cli.doctor.stores import check_stores
 from asgi_oidc.cli.doctor.uris import check_uris
 from asgi_oidc.errors import ProviderUnavailable
 from asgi_oidc.provider.http import HttpClient, OwnClient
+from asgi_oidc.provider.tls_contexts import DEFAULT_TLS, TlsOptions
 
 DEADLINE = 25.0  # seconds for all calls of a run
 MAX_PROVIDERS = 20  # that are checked
@@ -31,7 +32,7 @@ AT_ONCE = 5  # providers
 
 # Subject -> what looks at the settings and the app, and makes no call.
 LOCAL_CHECKS: dict[str, Callable[[ExaminedApp], Iterable[Finding]]] = {
-    "settings": check_secrets,
+    "settings": check_values,
     "processes": check_processes,
     "access": check_access,
     "cookies": check_cookies,
@@ -114,10 +115,12 @@ class Examination:
             self.findings.append(Finding("not_finished", problem, "check the others by themselves"))
         findings: list[list[Finding]] = [[] for _ in providers[:MAX_PROVIDERS]]
         try:
-            async with _own_client() as own, anyio.create_task_group() as tasks:
-                limiter = anyio.CapacityLimiter(AT_ONCE)
+            async with AsyncExitStack() as stack, anyio.create_task_group() as tasks:
+                limiter, clients = anyio.CapacityLimiter(AT_ONCE), dict[TlsOptions, HttpClient]()
                 for provider, its_findings in zip(providers, findings, strict=False):
-                    examined = ExaminedProvider.of(self._site, provider, own)
+                    if provider.tls not in clients:
+                        clients[provider.tls] = await stack.enter_async_context(_own_client(provider.tls))
+                    examined = ExaminedProvider.of(self._site, provider, clients[provider.tls])
                     tasks.start_soon(self._check_provider, examined, its_findings, limiter)
         except ProviderUnavailable as error:  # a variable of the environment
             self.findings.append(Finding("connect_environment", "no HTTP client can be made", error.detail))
@@ -149,8 +152,8 @@ async def _run_provider_checks(provider: ExaminedProvider, findings: list[Findin
 
 
 @asynccontextmanager
-async def _own_client() -> AsyncIterator[HttpClient]:
-    client = OwnClient().new()
+async def _own_client(tls: TlsOptions = DEFAULT_TLS) -> AsyncIterator[HttpClient]:
+    client = OwnClient().new(tls)
     try:
         yield client
     finally:

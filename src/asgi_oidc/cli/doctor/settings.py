@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
+from asgi_oidc.cli.doctor.credentials import check_credentials
 from asgi_oidc.cli.doctor.examined_app import ExaminedApp, name_setting
 from asgi_oidc.cli.doctor.finding import Finding
 from asgi_oidc.cli.doctor.made_secrets import check_made_secrets
@@ -49,6 +50,12 @@ def _finding_of(problem: str) -> Finding:
         if not fix[:1].isalpha():  # inside an example, such as [{"type": "x"}]
             what, separator, fix = text, "", ""
     return Finding(name, what or text, fix if separator else "", where=setting)
+
+
+def check_values(site: ExaminedApp) -> Iterator[Finding]:
+    """Check the values of valid settings: secrets, keys, certificates."""
+    yield from check_secrets(site)
+    yield from check_credentials(site)
 
 
 def check_secrets(site: ExaminedApp) -> Iterator[Finding]:

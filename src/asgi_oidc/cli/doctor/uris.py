@@ -22,8 +22,8 @@ from asgi_oidc.protocol.messages import Answer, Call
 from asgi_oidc.protocol.metadata import ProviderMetadata
 from asgi_oidc.protocol.oauth_error import make_oauth_error
 from asgi_oidc.protocol.provider_compatibility import find_incompatibilities
+from asgi_oidc.provider.assertion_file import CODE as ASSERTION_FILE
 from asgi_oidc.provider.authorization_requests import AuthorizationRequests
-from asgi_oidc.provider.client_calls import ClientCalls
 from asgi_oidc.provider.provider_exceptions import STANDARD_LOGOUT
 from asgi_oidc.settings.settings import Settings
 
@@ -45,7 +45,7 @@ async def check_uris(provider: ExaminedProvider) -> list[Finding]:
     hosts = provider.site.settings.for_each_host()
     findings = [finding for host in hosts for finding in _to_register(provider, host)]
     for host in hosts[:MAX_HOSTS]:
-        if provider.openid_metadata is not None and provider.is_reachable:
+        if provider.openid_metadata is not None and provider.is_reachable and not _is_push_refused(provider):
             provider.checked.add("uris")
             tried = await _try_redirect_uri(provider, host)
             findings += tried
@@ -54,6 +54,12 @@ async def check_uris(provider: ExaminedProvider) -> list[Finding]:
         if provider.openid_metadata is not None and provider.is_reachable:
             findings += await _try_logout_uri(provider, host)
     return findings
+
+
+def _is_push_refused(provider: ExaminedProvider) -> bool:
+    """Whether the request would be pushed, with credentials that the provider does not accept: that is reported."""
+    metadata = provider.openid_metadata
+    return metadata is not None and not provider.is_client_accepted and provider.settings.login_plan.is_pushed(metadata)
 
 
 def _to_register(provider: ExaminedProvider, host: Settings) -> list[Finding]:
@@ -82,6 +88,8 @@ async def _try_redirect_uri(provider: ExaminedProvider, host: Settings) -> list[
     except ProviderRefused as refused:
         return [_push_refused(provider, redirect_uri, refused)]
     except ProviderError as error:
+        if error.code == ASSERTION_FILE:
+            return []  # reported with the settings
         return [connection_finding(provider, error) or _unclear(provider, redirect_uri, error.detail)]
     try:
         answer = await provider.http.send(Call("GET", url, ACCEPT), endpoint="authorization")
@@ -94,7 +102,7 @@ async def _try_redirect_uri(provider: ExaminedProvider, host: Settings) -> list[
 
 async def _authorization_url(provider: ExaminedProvider, metadata: ProviderMetadata, redirect_uri: str) -> str:
     settings = provider.settings
-    proofs = Proofs(*(secrets.token_urlsafe(32) for _ in range(3)))
+    proofs = Proofs(*(secrets.token_urlsafe(32) for _ in range(3)), dpop_key=provider.new_dpop_key())
     parameters = authorization_parameters(
         settings.client,
         proofs,
@@ -103,8 +111,8 @@ async def _authorization_url(provider: ExaminedProvider, metadata: ProviderMetad
         extra={**settings.authorization_params, "prompt": "none"},
         uses_pkce=not settings.exceptions.allow_missing_pkce,
     )
-    calls = ClientCalls(provider.http, settings.client, issuer=settings.issuer, clock=provider.site.clock)
-    url = await AuthorizationRequests(calls, clock=provider.site.clock).url(metadata, settings.login_plan, parameters)
+    requests = AuthorizationRequests(provider.calls, clock=provider.site.clock)
+    url = await requests.url(metadata, settings.login_plan, parameters, dpop_key=proofs.dpop_key)
     return provider.back_channel.url(url, issuer=settings.issuer)
 
 
