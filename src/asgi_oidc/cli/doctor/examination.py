@@ -115,11 +115,14 @@ class Examination:
             self.findings.append(Finding("not_finished", problem, "check the others by themselves"))
         findings: list[list[Finding]] = [[] for _ in providers[:MAX_PROVIDERS]]
         try:
-            async with AsyncExitStack() as stack, anyio.create_task_group() as tasks:
-                limiter, clients = anyio.CapacityLimiter(AT_ONCE), dict[TlsOptions, HttpClient]()
+            async with AsyncExitStack() as stack:
+                clients = {
+                    tls: await stack.enter_async_context(_own_client(tls))
+                    for tls in {provider.tls for provider in providers[:MAX_PROVIDERS]}
+                }
+                tasks = await stack.enter_async_context(anyio.create_task_group())
+                limiter = anyio.CapacityLimiter(AT_ONCE)
                 for provider, its_findings in zip(providers, findings, strict=False):
-                    if provider.tls not in clients:
-                        clients[provider.tls] = await stack.enter_async_context(_own_client(provider.tls))
                     examined = ExaminedProvider.of(self._site, provider, clients[provider.tls])
                     tasks.start_soon(self._check_provider, examined, its_findings, limiter)
         except ProviderUnavailable as error:  # a variable of the environment
