@@ -95,7 +95,9 @@ def test_a_public_client_takes_no_key_away_from_another_provider(names):
 
 # Settings, and what the error names.
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
-    "another path": ({"client_id": f"{ORIGIN}/client.json"}, f"set it to {URL}"),
+    "another path of ours": ({"client_id": f"{ORIGIN}/auth/client.json"}, f"set it to {URL}"),
+    "another auth_path": ({"client_id": f"{ORIGIN}/oidc/client-metadata.json"}, f"set it to {URL}"),
+    "a trailing slash": ({"client_id": f"{URL}/"}, f"set it to {URL}"),
     "a secret": ({"client_secret": "secret-of-the-client"}, "cannot have a shared secret"),
     "a secret's method": (
         {"client_secret": "secret-of-the-client-with-more-bytes", "client_auth": "client_secret_jwt"},
@@ -118,8 +120,9 @@ def test_what_contradicts_a_public_document_is_refused(wrong):
     assert problem in str(raised.value)
 
 
-def test_another_sites_url_is_an_id_like_any_other():
-    """The document may be published elsewhere."""
-    site = Site(client_id="https://clients.example.com/app.json", client_secret=...)
+@pytest.mark.parametrize("client_id", ["https://clients.example.com/app.json", ORIGIN, f"{ORIGIN}/client.json"])
+def test_another_url_is_an_id_like_any_other(client_id):
+    """The document may be published elsewhere, and some providers use the URL of an app as its id."""
+    site = Site(client_id=client_id, client_secret=...)
 
     assert site.middleware is not None

@@ -1,4 +1,4 @@
-"""Checks a `client_id` that is a URL of this app: it must be that of its client id metadata document."""
+"""Checks a `client_id` that is the URL of our client id metadata document, or seems to be meant as such."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -51,8 +51,16 @@ def _problems(label: str, client: Client, urls: Sequence[str]) -> Iterator[str]:
                 f"{label}: the client's document at {client.client_id} is public, so the client cannot have a shared "
                 "secret or a registered certificate: use client_key, or no credential at all (a public client)"
             )
-    elif _origin(client.client_id) in {_origin(url) for url in urls}:
-        yield f"{label}: a URL of this app must be that of its document: set it to {urls[0]}, or to a registered id"
+    elif _is_misspelt(client.client_id, urls):
+        yield f"{label}: this URL of the app has no document of the client: set it to {urls[0]}, or to a registered id"
+
+
+def _is_misspelt(client_id: str, urls: Sequence[str]) -> bool:
+    """Whether an id seems to be meant for our document; any other URL of the app may be a registered id."""
+    below = tuple(f"{url.removesuffix(PATH)}/" for url in urls)
+    if client_id.startswith(below):
+        return True
+    return client_id.rstrip("/").endswith(PATH) and _origin(client_id) in {_origin(url) for url in urls}
 
 
 def _origin(url: str) -> str | None:
