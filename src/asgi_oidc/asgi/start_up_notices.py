@@ -110,7 +110,7 @@ class StartUpNotices:
         self._warn_about_logo()
         for provider in self._providers:
             log_exceptions(provider.exceptions, provider=provider.name or provider.issuer)
-            log_certificate_problems(provider, now=self._clock())
+            log_certificate_problems(provider, clock=self._clock)
         if self._bearer is not None:
             self._bearer.log()
 

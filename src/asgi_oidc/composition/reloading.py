@@ -185,7 +185,7 @@ class Reloading:
             known.connection.replace_settings(provider)
         events.log(events.SETTING_RELOADED, variable=file.variable)
         if file.setting in TOGETHER:
-            log_certificate_problems(provider, now=self._clock())
+            log_certificate_problems(provider, clock=self._clock)
         self._report(file)
 
     def _apply_store(self, file: SettingFile, settings: Settings) -> None:

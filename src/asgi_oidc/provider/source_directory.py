@@ -195,7 +195,7 @@ class SourceDirectory:
         if entry is not None:
             events.log(events.PROVIDER_CHANGED, provider=name, what="new settings")
         log_exceptions(settings.exceptions, provider=name)
-        log_certificate_problems(settings, now=looked_up_at)
+        log_certificate_problems(settings, clock=lambda: looked_up_at)
         known = Known(self._make_connection(settings))
         _keep(self._entries, name, _Entry(settings, known, looked_up_at), MAX_CONNECTIONS)
         return known
