@@ -35,7 +35,7 @@ REFUSED = {
     "id_token_bad_signature": "signature",
     "id_token_foreign_key": "signature",
     "id_token_made_up_kid": "kid_unknown",
-    "id_token_five_parts": "token_malformed",
+    "id_token_five_parts": "token_encrypted",
     "id_token_duplicate_sub": "claims_malformed",
     "id_token_lone_surrogate": "claims_malformed",
     "id_token_deep_claims": "claims_malformed",
