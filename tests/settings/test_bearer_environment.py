@@ -125,7 +125,7 @@ def test_no_variable_is_no_bearer():
             "leave it out",
         ),
         ({"OIDC_BEARER_AUDIENCE_FILE": "/no/such"}, "OIDC_BEARER_AUDIENCE_FILE: the file cannot be read "
-         "(FileNotFoundError)"),
+         "(FileNotFoundError); check that this path exists, and that this process may read it"),
         (
             {**MINIMAL, "OIDC_BEARER_AUDIENCE_FILE": "/no/such"},
             "OIDC_BEARER_AUDIENCE_FILE: set OIDC_BEARER_AUDIENCE or OIDC_BEARER_AUDIENCE_FILE, not both",

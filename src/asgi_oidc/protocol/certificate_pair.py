@@ -208,18 +208,15 @@ def _check_order(certificates: Sequence[x509.Certificate]) -> None:
 def _has_issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature):
-        return False
-    except UnsupportedAlgorithm:  # the names at least are the same
-        return certificate.issuer == issuer.subject
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm) as exc:
+        # A signature that cannot be checked here is for the provider to check; the names at least have to be the same.
+        return isinstance(exc, UnsupportedAlgorithm) and certificate.issuer == issuer.subject
     return True
 
 
 def _is_for_clients(certificate: x509.Certificate) -> bool:
     try:
         usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except x509.ExtensionNotFound:
-        return True
-    except ValueError:
-        return True  # some extension is malformed; whether that matters is for the provider to say
+    except (x509.ExtensionNotFound, ValueError):
+        return True  # if some extension is malformed, whether that matters is for the provider to say
     return ExtendedKeyUsageOID.CLIENT_AUTH in usage or ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE in usage
