@@ -159,7 +159,7 @@ def _explaining_environment() -> Iterator[None]:
     """
     try:
         yield
-    except Exception as exc:
+    except Exception as exc:  # httpx reads the environment here; its errors for wrong values have no common class
         name = type(exc).__name__
         detail = f"{name}: check SSL_CERT_FILE and SSL_CERT_DIR, HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY"
         raise ProviderUnavailable("connect_environment", detail) from exc
