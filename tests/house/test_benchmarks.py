@@ -1,10 +1,12 @@
 """The page on benchmarks names every one of them, each command that is named is there, and no figure is made up."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from benchmarks import cookies
 from benchmarks.growth import grows_too_fast
 from benchmarks.report import all_results, page
 
@@ -12,8 +14,20 @@ ROOT = Path(__file__).parents[2]
 BENCHMARKS = ROOT / "benchmarks"
 README = (BENCHMARKS / "README.md").read_text("utf-8")
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", BENCHMARKS / "README.md", *(ROOT / "examples").glob("*/README.md")]
-PARTS = {"__main__", "fleet", "harness", "peers", "report", "serve", "sites", "stores"}  # what questions are made of
+PARTS = {
+    "__main__",
+    "fleet",
+    "harness",
+    "peers",
+    "report",
+    "serve",
+    "sites",
+    "stores",
+    "token_provider",
+    "token_sets",
+}  # what questions are made of
 QUESTIONS = {path.stem for path in BENCHMARKS.glob("*.py")} - PARTS
+FOLDERS = {path.parent.name for path in BENCHMARKS.glob("*/__main__.py")}
 
 
 @pytest.mark.parametrize("question", sorted(QUESTIONS))
@@ -30,7 +44,7 @@ def test_every_command_that_is_named_is_there(path):
     """A page that was made by hand goes stale."""
     commands = re.findall(r"python -m benchmarks\.(\w+)(?: (?!\[)([^`]+))?`", path.read_text("utf-8"))
 
-    assert {question for question, _ in commands} <= QUESTIONS
+    assert {question for question, _ in commands} <= QUESTIONS | FOLDERS
     assert [argument for question, argument in commands if argument and question != "soak"] == []
 
 
@@ -44,6 +58,11 @@ def test_every_file_that_is_named_is_there():
 def test_the_figures_of_the_page_are_those_that_were_measured():
     """Nobody writes them by hand."""
     assert page(all_results()) == README
+
+
+def test_the_sizes_of_cookies_on_the_page_are_those_that_were_measured():
+    """They are measured by commands of their own, other programs' with what CI does not install."""
+    assert cookies.page(json.loads(cookies.FIGURES.read_text("utf-8"))) == README
 
 
 def test_a_curve_that_grows_faster_than_its_input_is_named():
