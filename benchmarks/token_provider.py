@@ -119,6 +119,7 @@ class TokenSetProvider(FakeProvider):
         self.issued: dict[str, Any] = {}
         super().__init__(token_set.issuer, clients=[self.client], personas=[self.user], alg=token_set.alg, **settings)
         self.always_refresh_tokens = True
+        self.rotates_refresh_tokens = False
 
     @property
     def published_keys(self) -> list[dict[str, Any]]:
@@ -150,9 +151,12 @@ class TokenSetProvider(FakeProvider):
         return token
 
     def token_answer(self, call: Call, members: Mapping[str, Any]) -> Answer:
-        """Return the tokens of the set."""
-        names = ("access_token", "refresh_token")
-        self.issued = {**members, **{name: self._issued(getattr(self.token_set, name)) for name in names}}
+        """Return the tokens of the set; the refresh token stays the same."""
+        self.issued = {**members, "access_token": self._issued(self.token_set.access_token)}
+        made = members.get("refresh_token")
+        if made is not None:
+            self.issued["refresh_token"] = self._issued(self.token_set.refresh_token)
+            self.memory.refresh_tokens[self.issued["refresh_token"]] = self.memory.refresh_tokens.pop(made)
         return super().token_answer(call, self.issued)
 
     def _issued(self, token: str | Jwt) -> str:

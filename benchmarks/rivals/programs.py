@@ -47,7 +47,7 @@ def running(command: list[str], cwd: Path | None = None) -> Iterator[None]:
 
 @contextlib.contextmanager
 def express(registration: Registration) -> Iterator[None]:
-    """Run an Express app; `npm install --prefix benchmarks/rivals` installs what it needs."""
+    """Run an Express app; `npm install --no-package-lock --prefix benchmarks/rivals` installs what it needs."""
     settings = {
         "port": registration.port,
         "issuer": registration.issuer,
