@@ -102,7 +102,7 @@ TARGETS: tuple[tuple[str, str, str, str, tuple[tuple[str, str], ...]], ...] = (
 
 def all_results() -> dict[str, Results]:
     """Read all results, by version of Python, the oldest first."""
-    paths = sorted(RESULTS.glob("*.json"), key=lambda path: [int(part) for part in path.stem.split(".")])
+    paths = sorted(RESULTS.glob("[0-9]*.json"), key=lambda path: [int(part) for part in path.stem.split(".")])
     return {path.stem: json.loads(path.read_text("utf-8")) for path in paths}
 
 
@@ -132,6 +132,23 @@ def tables(everything: Mapping[str, Results]) -> str:
     return "\n".join(parts).rstrip()
 
 
+def instructions() -> str:
+    """Write the table of the instructions that the steps took in the last release."""
+    releases = json.loads((RESULTS / "instructions.json").read_text("utf-8"))
+    versions = sorted(releases, key=lambda version: int(version.partition(".")[2]))
+    measured = ", ".join(sorted({release["measured"] for release in releases.values()}))
+    parts = [f"### CPU instructions, in the last release: {measured}", "", "`python -m benchmarks.instructions`", ""]
+    parts += [
+        "| | " + " | ".join(f"CPython {version}" for version in versions) + " |",
+        "|---|" + "---|" * len(versions),
+    ]
+    for name in releases[versions[-1]]["steps"]:
+        counts = [(releases[version]["steps"][name], releases[version]["reference"]) for version in versions]
+        cells = " | ".join(f"{count:,} ({count / reference:.2f})" for count, reference in counts)
+        parts.append(f"| {name} | {cells} |")
+    return "\n".join(parts)
+
+
 def figure_of(row: Row) -> str:
     """Write a figure with its significant digits only."""
     digits = 0 if abs(row["value"]) >= 1000 or row["value"] == int(row["value"]) else 2
@@ -145,7 +162,7 @@ def further(row: Row) -> str:
 
 def page(everything: Mapping[str, Results]) -> str:
     """Write the README again, with these figures."""
-    made = f"<!-- made by benchmarks.report -->\n\n{tables(everything)}\n\n<!-- end -->"
+    made = f"<!-- made by benchmarks.report -->\n\n{tables(everything)}\n\n{instructions()}\n\n<!-- end -->"
     return MADE.sub(lambda _: made, README.read_text("utf-8"))
 
 

@@ -80,7 +80,7 @@ class Site:
 
     Attributes:
         cookies: the Cookie headers of the browsers, used in turn.
-        paths: the paths that they request in turn.
+        paths: the paths that they request in turn, some with a query.
         lines: for programs, which have no cookies, the header lines with their credentials, used in turn.
     """
 
@@ -88,10 +88,13 @@ class Site:
     cookies: Sequence[str] = ("",)
     paths: Sequence[str] = ("/orders",)
     lines: Sequence[str] = ()
+    method: str = "GET"
 
     def request(self, send: Any = ignore) -> Callable[[], Awaitable[None]]:
         """Return a function that makes one request; everything that a server makes anew for a request is made anew."""
-        app, paths, raw_paths = self.app, self.paths, [path.encode() for path in self.paths]
+        app, method, split = self.app, self.method, [path.partition("?") for path in self.paths]
+        paths, raw_paths = [path for path, *_ in split], [path.encode() for path, *_ in split]
+        queries = [query.encode() for *_, query in split]
         all_cookies = ["; ".join(filter(None, (OTHER_COOKIES, each))) for each in self.cookies]
         lines = self.lines or [f"cookie: {each}" for each in all_cookies]
         all_headers = [HEADERS + b"\n" + each.encode() for each in lines]
@@ -107,11 +110,11 @@ class Site:
                 "type": "http",
                 "asgi": {"version": "3.0", "spec_version": "2.4"},
                 "http_version": "1.1",
-                "method": "GET",
+                "method": method,
                 "scheme": "https",
                 "path": raw_paths[place].decode(),
                 "raw_path": paths[place].encode(),
-                "query_string": b"",
+                "query_string": queries[place],
                 "root_path": "",
                 "headers": [tuple(line.split(b": ", 1)) for line in all_headers[turn].split(b"\n")],
                 "client": ("192.0.2.1", 50000),

@@ -49,7 +49,7 @@ AT_ONCE = 4  # lanes: on two processors, two of them mostly wait
 WAITING = ("real", "examples", "cli")  # folders of tests of which most wait for servers and browsers
 ATTACKS = ("security",)
 LONG_WAITS = (
-    "tests/real/test_drift.py",
+    "tests/real/test_instructions.py",
     "tests/real/test_fleet*.py",
     "tests/real/test_postgres*.py",
     "tests/real/test_redis*.py",

@@ -9,6 +9,7 @@ import pytest
 from benchmarks import cookies
 from benchmarks.growth import grows_too_fast
 from benchmarks.report import all_results, page
+from benchmarks.soak import COMES_AND_GOES, grown
 
 ROOT = Path(__file__).parents[2]
 BENCHMARKS = ROOT / "benchmarks"
@@ -16,6 +17,8 @@ README = (BENCHMARKS / "README.md").read_text("utf-8")
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", BENCHMARKS / "README.md", *(ROOT / "examples").glob("*/README.md")]
 PARTS = {
     "__main__",
+    "callgrind",
+    "counted_requests",
     "fleet",
     "harness",
     "peers",
@@ -26,6 +29,7 @@ PARTS = {
     "token_provider",
     "token_sets",
 }  # what questions are made of
+TAKE_ARGUMENTS = {"soak", "instructions"}
 QUESTIONS = {path.stem for path in BENCHMARKS.glob("*.py")} - PARTS
 FOLDERS = {path.parent.name for path in BENCHMARKS.glob("*/__main__.py")}
 
@@ -45,7 +49,7 @@ def test_every_command_that_is_named_is_there(path):
     commands = re.findall(r"python -m benchmarks\.(\w+)(?: (?!\[)([^`]+))?`", path.read_text("utf-8"))
 
     assert {question for question, _ in commands} <= QUESTIONS | FOLDERS
-    assert [argument for question, argument in commands if argument and question != "soak"] == []
+    assert [argument for question, argument in commands if argument and question not in TAKE_ARGUMENTS] == []
 
 
 def test_every_file_that_is_named_is_there():
@@ -75,4 +79,15 @@ def test_a_curve_that_grows_faster_than_its_input_is_named():
 
     assert grows_too_fast([*rows, {"name": "b", "at": 4, "value": 25.0}]) == [
         "b: 2.5 times the cost at 2.0 times the input"
+    ]
+
+
+def test_growth_in_a_soak_test_is_named():
+    """That one as well."""
+    middle = dict.fromkeys(COMES_AND_GOES, 70.0)
+    usual = {name: 70.0 + more for name, more in COMES_AND_GOES.items()}
+    assert grown(middle, usual) == []
+
+    assert grown(middle, usual | {"tasks": 79}) == [
+        "tasks: 70.0 in the middle, 79 at the end, where at most 8 come and go"
     ]
