@@ -44,6 +44,7 @@ class Process:
             self.limits,
             self.revocations,
             NoFeed(),
+            has_provider=lambda _login: True,
             now=lambda: self.clock[0],
         )
 

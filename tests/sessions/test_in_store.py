@@ -7,10 +7,11 @@ import msgspec
 import pytest
 
 from asgi_oidc.errors import StoreUnavailable
-from asgi_oidc.sessions.in_store import MAX_SESSIONS, MAX_TRIES
+from asgi_oidc.sessions.in_store import MAX_TRIES
 from asgi_oidc.sessions.repository import GONE, LOCK_LIFETIME, NOT_OURS, UNREADABLE, ActiveSession
 from asgi_oidc.sessions.revocations import MAX_PER_USER
 from asgi_oidc.sessions.session import Session
+from asgi_oidc.sessions.session_records import MAX_SESSIONS
 from tests.sessions.store_process import SECRET, Process, refreshed
 from tests.sessions.test_session import ID, ISSUER, LOGIN, SESSION, user, with_tokens
 from tests.sessions.test_session_cookies import OTHER_ID, another
@@ -50,8 +51,8 @@ async def test_a_new_session_is_opened_by_its_cookie(process):
 
 
 async def test_the_record_cache_is_bounded_and_drops_ended_sessions(process):
-    """By the bytes of the records, and a session that is gone takes no room."""
-    large = with_tokens(id_token="x" * 200_000)
+    """By the bytes of the tokens and claims, and a session that is gone takes no room."""
+    large = with_tokens(id_token="x" * 400_000)
     ids = [f"{number:A>42}A" for number in range(120)]
     for session_id in ids:
         await process.sessions.begin(another(large, session_id), {})

@@ -12,6 +12,7 @@ from asgi_oidc.sessions.in_store import StoredSessions
 from asgi_oidc.sessions.revocation_feed import NoFeed
 from asgi_oidc.sessions.revocations import MAX_PER_USER, NamingScheme, Revocations, plain_names
 from asgi_oidc.sessions.session import Login, Session
+from asgi_oidc.sessions.session_records import RecordsOfStore
 from asgi_oidc.sessions.store_records import Records
 from asgi_oidc.sessions.user_sessions import UserSessions
 from asgi_oidc.single_flight import SingleFlight
@@ -211,8 +212,7 @@ async def test_an_active_session_is_one_of_the_same_issuer():
 
 def user_sessions(process: Process, *, issuer: str | None) -> UserSessions:
     return UserSessions(
-        GuardedStore(process.store),
-        process.records,
+        RecordsOfStore(GuardedStore(process.store), process.records, process.limits),
         process.revocations,
         NoFeed(),
         process.sessions.end_all,

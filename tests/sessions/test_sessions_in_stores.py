@@ -391,7 +391,7 @@ async def test_a_record_that_is_broken_hides_no_other_one_from_the_list(site, st
     await site.signed_in()
     await site.signed_in()
     handle = (await site.middleware.sessions.of("alice"))[0].id
-    key = next(key for key in store.memory._values if key.endswith(f"session:{handle}"))
+    key = next(key for key in store.memory._values._entries if key.endswith(f"session:{handle}"))
     await store.memory.remove(key)
     await store.memory.add(key, b"garbage", lifetime=60)
 

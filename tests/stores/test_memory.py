@@ -121,7 +121,7 @@ async def test_a_value_that_grows_is_counted_once():
         await store.replace(key, bytes(100), bytes(12), lifetime=60)
         await store.remove(key)
 
-    assert (repr(store), store._bytes, store._bytes_of_small_values) == ("MemoryStore(0 values)", 0, 0)
+    assert (repr(store), store._values.bytes, store._small_values.bytes) == ("MemoryStore(0 values)", 0, 0)
 
 
 async def test_expired_values_are_dropped_before_unused_ones():
@@ -194,7 +194,7 @@ async def test_expired_values_are_removed_without_a_read():
         await store.link(f"{number}", "member", lifetime=1000, most=5)
 
     assert repr(store) == "MemoryStore(50 values)"
-    assert len(store._indexes) == 50
+    assert (len(store._indexes), len(store._indexes._indexes)) == (50, 50)
 
 
 async def test_index_entries_are_bounded_in_all():
@@ -222,7 +222,7 @@ async def test_an_empty_index_uses_no_memory():
     clock.now += 1
     await store.linked("ended")
 
-    assert store._indexes == {}
+    assert (len(store._indexes), store._indexes._indexes) == (0, {})
 
 
 async def test_rewriting_one_session_uses_no_more_memory():
@@ -238,8 +238,8 @@ async def test_rewriting_one_session_uses_no_more_memory():
         await store.link("index", "member", lifetime=1000 + number, most=5)
 
     assert await store.get("key") == b"2000"
-    assert len(store._value_expiries._queue) < 30
-    assert len(store._member_expiries._queue) < 30
+    assert len(store._values._queue) + len(store._small_values._queue) < 30
+    assert len(store._indexes._queue) < 30
 
 
 @pytest.mark.parametrize("bounds", [{"max_sessions": 0}, {"max_bytes": 0}, {"max_sessions": -1}])

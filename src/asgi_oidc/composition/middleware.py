@@ -34,6 +34,7 @@ from asgi_oidc.provider.directory import ProviderDirectory
 from asgi_oidc.provider.http import OwnClient
 from asgi_oidc.safe_urls import authorities_of, check_url
 from asgi_oidc.sessions.session_providers import SessionProviders
+from asgi_oidc.sessions.session_records import RecordsOfStore
 from asgi_oidc.sessions.user_sessions import UserSessions
 from asgi_oidc.settings.settings import Settings
 from asgi_oidc.web.asgi_types import ASGIApp
@@ -237,8 +238,7 @@ def _make_user_sessions(
     if sessions.store is None:
         return None
     return UserSessions(
-        sessions.store,
-        sessions.records,
+        RecordsOfStore(sessions.store, sessions.records, sessions.limits),
         sessions.revocations,
         sessions.feed,
         provider.sign_out.everywhere,

@@ -156,7 +156,16 @@ def make_services(settings: Settings, shared: SharedServices) -> tuple[SessionSe
             ticks=time.monotonic,
         )
         if store is None
-        else StoredSessions(store, records, cookies, limits, revocations, feed, now=now)
+        else StoredSessions(
+            store,
+            records,
+            cookies,
+            limits,
+            revocations,
+            feed,
+            has_provider=shared.providers.has_at_once,
+            now=now,
+        )
     )
     sessions = SessionServices(
         repository=repository,

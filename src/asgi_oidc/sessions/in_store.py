@@ -1,4 +1,4 @@
-"""Sessions in a store: the browser has an id, and the store has a sealed record under the hash of that id."""
+"""Sessions in a store: the browser has an id, and the store has a record under the hash of that id."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -7,25 +7,27 @@ import msgspec
 
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.sessions.lifetimes import Limits, expires_at, is_live, is_use_due
+from asgi_oidc.sessions.local_sessions import LocalSessions
+from asgi_oidc.sessions.plain_records import PlainRecords
 from asgi_oidc.sessions.repository import GONE, LOCK_LIFETIME, NOT_OURS, UNREADABLE, ActiveSession, Change, NoSession
 from asgi_oidc.sessions.revocation_feed import RevocationFeed, try_to_write
 from asgi_oidc.sessions.revocations import Revocations
 from asgi_oidc.sessions.session import Login, Session, Tokens, UserId, ending_at, with_new_tokens
-from asgi_oidc.sessions.session_cache import SessionCache
+from asgi_oidc.sessions.session_cache import MAX_OPENED_BYTES, SessionCache, opened_size
 from asgi_oidc.sessions.session_cookies import SessionCookies
-from asgi_oidc.sessions.store_records import Records, is_session_id
+from asgi_oidc.sessions.session_records import RecordsOfStore
+from asgi_oidc.sessions.store_records import Records, indexes_of, is_session_id
 from asgi_oidc.sessions.undelivered_tokens import UndeliveredTokens
 from asgi_oidc.stores.guarded_store import GuardedStore
 from asgi_oidc.stores.store_failures import log_store_error
 
 MAX_TRIES = 5  # attempts to write a record that other processes change at the same time
-MAX_SESSIONS = 1000  # of one user; the oldest is deleted
 
 
 class _CachedSession(NamedTuple):
     """An entry of the cache: a record, and the session that was opened from it."""
 
-    key: str
+    handle: str
     record: bytes
     session: Session
 
@@ -42,25 +44,44 @@ class StoredSessions:
         revocations: Revocations,
         feed: RevocationFeed,
         *,
+        has_provider: Callable[[Login], bool | None],
         now: Callable[[], int],
     ) -> None:
+        """Keep sessions in a store.
+
+        Args:
+            has_provider: whether the app still has the provider of a session; None if that takes waiting.
+            now: seconds since the epoch.
+        """
         self._store = store
         self._records = records
+        self._stored = RecordsOfStore(store, records, limits)
         self._session_cookies = session_cookies
         self._limits = limits
         self._revocations = revocations
         self._feed = feed
         self._now = now
         self._unsaved = UndeliveredTokens()
-        self._cache: SessionCache[str, _CachedSession] = SessionCache()
+        self._cache: SessionCache[str, _CachedSession] = SessionCache(max_bytes=MAX_OPENED_BYTES)
+        self._local = LocalSessions(
+            PlainRecords(records, limits),
+            session_cookies,
+            limits,
+            revocations,
+            self._unsaved,
+            has_provider=has_provider,
+            now=now,
+        )
 
     def at_once(self, cookie_header: bytes) -> ActiveSession | None:
-        """Return None: every request reads the store, and that takes waiting."""
-        return None
+        """Return the session of a browser if it is in the memory of this process; other stores take waiting."""
+        table = self._store.local
+        return None if table is None else self._local.find(table, cookie_header)
 
     def forget_opened(self) -> None:
         """Open every session anew: the secrets have changed."""
         self._cache.clear()
+        self._local.forget_opened()
 
     def can_open(self, active: ActiveSession) -> bool:
         """Return True: the record may be sealed with another secret by now; whoever reads it finds out."""
@@ -97,13 +118,11 @@ class StoredSessions:
         self, session: Session, cookies: Mapping[str, str], *, unseen: Sequence[str] = (), hides_cookies: bool = False
     ) -> list[bytes]:
         """Write the record to the store, and the session id into a cookie."""
-        handle, record = self._records.handle(session.id), self._records.seal(session, self._limits)
-        if not await self._store.add(self._records.key(handle), record, lifetime=self._lifetime(session)):
+        if not await self._stored.current().add(session, lifetime=self._lifetime(session)):
             raise StoreUnavailable(
                 "store_id_taken", "the store already has a record for the random id of a new session"
             )
-        # The index comes second: lists of sessions drop ids without a record. The browser gets the id after both.
-        await self._link(session)
+        # The browser gets the id when the record and its indexes are written.
         return self._session_cookies.write_id(session.id, cookies, max_age=self._limits.lifetime)
 
     async def newest(self, session: Session) -> Session | None:
@@ -113,19 +132,16 @@ class StoredSessions:
 
     async def change(self, session: Session, change: Change) -> Session | None:
         """Replace the record unless another process has changed it in the meantime; then try again with the new one."""
-        key = self._records.key(self._records.handle(session.id))
+        stored, handle = self._stored.current(), self._records.handle(session.id)
         for _ in range(MAX_TRIES):
-            record = await self._store.get(key)
-            current = self._open(session.id, record)
+            record = await stored.get(handle)
+            current = None if record is None else stored.open(session.id, record)
             if record is None or current is None:
                 return None
             changed = change(current)
             if changed is current:
                 return current
-            new = self._records.seal(changed, self._limits)
-            if self._records.is_of_old_secret(record):
-                await self._link(changed)  # names of indexes depend on the secret
-            if await self._store.replace(key, record, new, lifetime=self._lifetime(changed)):
+            if await stored.replace(record, changed, lifetime=self._lifetime(changed)):
                 return changed
         raise StoreUnavailable(
             "store_contended", f"other processes changed the record during each of {MAX_TRIES} attempts"
@@ -177,19 +193,18 @@ class StoredSessions:
         for name in names:
             self._unsaved.drop(name)
         for name in names:
-            await self._store.remove(self._records.key(self._records.handle(name)))
+            await self._stored.current().remove(self._records.handle(name))
         if is_at_limit:  # the one revocation is forgotten after a while, so all records have to be deleted
             await self.end_all(issuer=user.issuer, sub=user.sub, sid=None)
         await try_to_write(self._feed, revocations)
-        for index in self._indexes(session):
-            await self._unlink(index, self._records.handle(session.id))
+        await self._unlink(session)
 
     async def end_all(self, *, issuer: str, sub: str | None, sid: str | None) -> int:
         """Delete the records that are listed in the indexes of the user and of the `sid`."""
         handles = await self._handles(issuer, sub=sub, sid=sid)
         if sub is not None and sid is not None:  # sessions without a `sid` may belong to it as well
-            handles += await self._linked("lone", issuer, sub)
-        return sum([await self._store.remove(self._records.key(handle)) for handle in handles])
+            handles += await self._stored.current().linked("lone", issuer, sub)
+        return sum([await self._stored.current().remove(handle) for handle in handles])
 
     async def is_sid_of_another_user(self, sid: str, user: UserId) -> bool:
         """Look for records of that `sid`, and whether any of them is of this user."""
@@ -203,26 +218,23 @@ class StoredSessions:
 
     async def _has_record(self, handles: Iterable[str]) -> bool:
         for handle in handles:
-            if await self._store.get(self._records.key(handle)) is not None:
+            if await self._stored.current().get(handle) is not None:
                 return True
         return False
 
     async def _handles(self, issuer: str, *, sub: str | None, sid: str | None) -> list[str]:
         """Return the handles of the sessions of a user, of a session at the provider, or of both."""
         names = [(kind, name) for kind, name in (("sub", sub), ("sid", sid)) if name is not None]
-        found = [await self._linked(kind, issuer, name) for kind, name in names]
+        found = [await self._stored.current().linked(kind, issuer, name) for kind, name in names]
         return [handle for handle in found[0] if all(handle in others for others in found[1:])]
 
-    async def _linked(self, kind: str, issuer: str, name: str) -> list[str]:
-        # Sessions from before a change of the secret are in another index.
-        indexes = self._records.index_keys(kind, issuer, name)
-        return list(dict.fromkeys([handle for index in indexes for handle in await self._store.linked(index)]))
-
-    async def _unlink(self, index: str, handle: str) -> None:
-        try:
-            await self._store.unlink(index, handle)
-        except StoreUnavailable as error:  # harmless: the session is over, and lists skip ids without a record
-            log_store_error(error)
+    async def _unlink(self, session: Session) -> None:
+        handle, stored = self._records.handle(session.id), self._stored.current()
+        for kind, name in indexes_of(session):
+            try:
+                await stored.unlink(kind, session.login.issuer, name, handle=handle)
+            except StoreUnavailable as error:  # harmless: the session is over, and lists skip ids without a record
+                log_store_error(error)
 
     async def end_unreadable(self, cookies: Mapping[str, str]) -> None:
         """Delete the record of the session id: another process may be able to read it."""
@@ -230,7 +242,7 @@ class StoredSessions:
         if not is_session_id(session_id):
             return
         # An id without a record is not revoked: anybody can make up ids, and would fill the memory.
-        if await self._store.remove(self._records.key(self._records.handle(session_id))):
+        if await self._stored.current().remove(self._records.handle(session_id)):
             await try_to_write(self._feed, self._revocations.end(session_id, now=self._now()))
 
     async def expire_with_grace(
@@ -240,10 +252,9 @@ class StoredSessions:
         user = (other or successor).user_id
         if not self._revocations.is_at_limit(user):  # only for requests under way: others read the record
             self._revocations.end(session_id, user=user, now=self._now(), grace=grace)
-        key = self._records.key(self._records.handle(session_id))
         session = await self._read(session_id) if grace else None
         if session is None:
-            await self._store.remove(key)
+            await self._stored.current().remove(self._records.handle(session_id))
             return
         ends_at = self._now() + grace
         await self.change(session, lambda current: ending_at(current, ends_at))
@@ -281,14 +292,14 @@ class StoredSessions:
 
     async def _load(self, session_id: str) -> tuple[Session | None, bool]:
         """Return a session, and whether there is a record, even if it cannot be read with our secrets."""
-        cached = self._cache.get(session_id)
-        key = self._records.key(self._records.handle(session_id)) if cached is None else cached.key
-        record = await self._store.get(key)
+        stored, cached = self._stored.current(), self._cache.get(session_id)
+        handle = self._records.handle(session_id) if cached is None else cached.handle
+        record = await stored.get(handle)
         if cached is not None and record == cached.record:
             session: Session | None = cached.session
         else:
-            session = self._open(session_id, record)
-            self._cache_record(session_id, key, record, session)
+            session = None if record is None else stored.open(session_id, record)
+            self._cache_record(session_id, handle, record, session)
         if session is None:
             self._unsaved.drop(session_id)
             return None, record is not None
@@ -306,32 +317,16 @@ class StoredSessions:
         self._unsaved.drop(session.id)
         return saved
 
-    def _cache_record(self, session_id: str, key: str, record: bytes | None, session: Session | None) -> None:
+    def _cache_record(self, session_id: str, handle: str, record: bytes | None, session: Session | None) -> None:
         """Cache the session of a record, for as long as the store has the same record."""
         if record is None or session is None:
             self._cache.drop(session_id)
         else:
-            self._cache.keep(session_id, _CachedSession(key, record, session), size=len(record))
-
-    def _open(self, session_id: str, record: bytes | None) -> Session | None:
-        if record is None:
-            return None
-        return self._records.open(session_id, record)
-
-    async def _link(self, session: Session) -> None:
-        handle = self._records.handle(session.id)
-        for index in self._indexes(session):
-            for oldest in await self._store.link(index, handle, lifetime=self._limits.lifetime, most=MAX_SESSIONS):
-                await self._store.remove(self._records.key(oldest))
+            self._cache.keep(session_id, _CachedSession(handle, record, session), size=opened_size(session))
 
     def _with_use(self, session: Session, now: int) -> Session:
         # Another request may have written the use in the meantime.
         return msgspec.structs.replace(session, seen_at=now) if is_use_due(session, self._limits, now) else session
-
-    def _indexes(self, session: Session) -> list[str]:
-        login = session.login
-        named = [("sub", login.sub), ("sid", login.sid) if login.sid is not None else ("lone", login.sub)]
-        return [self._records.index_keys(kind, login.issuer, name)[0] for kind, name in named]
 
     def _lifetime(self, session: Session) -> int:
         # Only until the session expires without another use: then nothing has to clean up.

@@ -4,12 +4,17 @@ It only saves the work of opening. Sessions from the cache are checked against t
 had just been opened.
 """
 
+import threading
 from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
+from asgi_oidc.sessions.session import Session
+
 MAX_ENTRIES = 10_000  # any user with a session can fill the cache; then other sessions are opened again, nothing worse
 MAX_BYTES = 16 * 1024 * 1024  # of sealed values; the opened ones take two to five times that in memory
+MAX_OPENED_BYTES = 32 * 1024 * 1024  # of the texts in opened sessions, where those are counted: see `opened_size`
+LOGIN_SIZE = 1000  # bytes that count for a session beside its tokens and claims
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
@@ -28,6 +33,7 @@ class SessionCache(Generic[Key, Value]):
         self._bytes = 0
         self._values: dict[Key, Value] = {}
         self._sizes: OrderedDict[Key, int] = OrderedDict()
+        self._lock = threading.Lock()  # event loops in several threads may share a middleware
         self.get = self._values.get
 
     def __len__(self) -> int:
@@ -37,24 +43,37 @@ class SessionCache(Generic[Key, Value]):
         """Add a value, replacing an older one.
 
         Args:
-            size: bytes of the sealed value.
+            size: bytes of the sealed value, or of what was opened.
         """
-        self.drop(key)
-        if size > self._max_bytes:
-            return
-        self._values[key] = value
-        self._sizes[key] = size
-        self._bytes += size
-        while len(self._values) > self._max_entries or self._bytes > self._max_bytes:
-            self.drop(next(iter(self._sizes)))
+        with self._lock:
+            self._drop(key)
+            if size > self._max_bytes:
+                return
+            self._values[key] = value
+            self._sizes[key] = size
+            self._bytes += size
+            while len(self._values) > self._max_entries or self._bytes > self._max_bytes:
+                self._drop(next(iter(self._sizes)))
 
     def clear(self) -> None:
         """Remove all values."""
-        self._values.clear()  # the same object, whose method `get` is
-        self._sizes.clear()
-        self._bytes = 0
+        with self._lock:
+            self._values.clear()  # the same object, whose method `get` is
+            self._sizes.clear()
+            self._bytes = 0
 
     def drop(self, key: Key) -> None:
         """Remove a value, if it is there."""
+        with self._lock:
+            self._drop(key)
+
+    def _drop(self, key: Key) -> None:
         if self._values.pop(key, None) is not None:
             self._bytes -= self._sizes.pop(key)
+
+
+def opened_size(session: Session) -> int:
+    """Return about how many bytes of text an opened session contains: its record may be compressed."""
+    tokens = session.tokens
+    texts = (tokens.id_token, tokens.access_token or "", tokens.refresh_token or "", tokens.written_claims)
+    return LOGIN_SIZE + sum(map(len, texts))

@@ -52,7 +52,13 @@ class _Keys:
 
 
 class Records:
-    """Names, seals and opens the records of one middleware."""
+    """Names, seals and opens the records of one middleware.
+
+    Attributes:
+        context_digest: 12 bytes that no other middleware has.
+        tag: the same as text.
+        key_ids: what shows under which secret a record was written; that of the secret that seals is first.
+    """
 
     def __init__(self, secrets: Sequence[bytes], *, context: Sequence[str], default_issuer: str | None) -> None:
         """Derive the keys.
@@ -65,8 +71,10 @@ class Records:
         """
         self._context = tuple(context)
         self._default_issuer = default_issuer
-        self.tag = base64url(sha256(bound_to(*context)).digest()[:12])
+        self.context_digest = sha256(bound_to(*context)).digest()[:12]
+        self.tag = base64url(self.context_digest)
         self._keys: Sequence[_Keys] = ()
+        self.key_ids: Sequence[bytes] = ()
         self._removed_names: tuple[bytes, ...] = ()
         self.replace_secrets(secrets)
 
@@ -77,13 +85,18 @@ class Records:
         sign-out that ended one must stay known after a secret was removed.
         """
         before, self._keys = self._keys, [_keys_from(secret) for secret in secrets]
+        self.key_ids = [keys.id for keys in self._keys]
         current = {keys.revoked for keys in self._keys}
         removed = (*(keys.revoked for keys in before), *self._removed_names)
         self._removed_names = tuple(name for name in dict.fromkeys(removed) if name not in current)[:MAX_REMOVED]
 
+    def digest(self, session_id: str) -> bytes:
+        """Return 32 bytes that name a session, and do not reveal its id."""
+        return sha256(bound_to("asgi-oidc session", session_id)).digest()
+
     def handle(self, session_id: str) -> str:
-        """Return the name of a session that does not reveal its id."""
-        return base64url(sha256(bound_to("asgi-oidc session", session_id)).digest())
+        """Return the same name as text."""
+        return base64url(self.digest(session_id))
 
     def key(self, handle: str) -> str:
         """Return the store's key for the record of a session."""
@@ -111,8 +124,12 @@ class Records:
         There is one name per secret: the first is written, and all are read, as old secrets have left indexes of their
         own. Because names depend on the secret, a dump of the store does not reveal who has sessions.
         """
+        return [f"{self.tag}:{kind}:{base64url(digest)}" for digest in self.index_digests(kind, issuer, name)]
+
+    def index_digests(self, kind: str, issuer: str, name: str) -> list[bytes]:
+        """Return what makes the names of an index differ, 32 bytes for each secret; see `index_keys`."""
         data = bound_to(kind, issuer, name, *self._context)
-        return [f"{self.tag}:{kind}:{base64url(hmac_digest(keys.index, data, 'sha256'))}" for keys in self._keys]
+        return [hmac_digest(keys.index, data, "sha256") for keys in self._keys]
 
     def revocation_names(self, kind: str, value: str, *, issuer: str | None = None) -> tuple[str, ...]:
         """Return the names of a revocation, one per secret: processes that read it may have only an old secret.
@@ -204,6 +221,12 @@ def _keys_from(secret: bytes) -> _Keys:
         derive(secret, "record index"),
         derive(secret, "ended names"),
     )
+
+
+def indexes_of(session: Session) -> list[tuple[str, str]]:
+    """Return kind and name of the indexes that a session belongs to: of its user, and of the one at the provider."""
+    login = session.login
+    return [("sub", login.sub), ("sid", login.sid) if login.sid is not None else ("lone", login.sub)]
 
 
 def is_session_id(text: str) -> bool:

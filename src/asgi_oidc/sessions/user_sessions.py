@@ -12,9 +12,8 @@ from asgi_oidc.errors.sanitized import ForeignError, sanitizes_errors
 from asgi_oidc.sessions.revocation_feed import RevocationFeed, try_to_write
 from asgi_oidc.sessions.revocations import Revocations
 from asgi_oidc.sessions.session import UserId
-from asgi_oidc.sessions.store_records import Records
+from asgi_oidc.sessions.session_records import RecordsOfStore, SessionRecords
 from asgi_oidc.single_flight import SingleFlight
-from asgi_oidc.stores.guarded_store import GuardedStore
 from asgi_oidc.stores.store_failures import log_store_error
 from asgi_oidc.telemetry import catalogue
 
@@ -51,8 +50,7 @@ class UserSessions:
 
     def __init__(
         self,
-        store: GuardedStore,
-        records: Records,
+        stored: RecordsOfStore,
         revocations: Revocations,
         feed: RevocationFeed,
         sign_out_everywhere: SignOutEverywhere,
@@ -62,8 +60,7 @@ class UserSessions:
         now: Callable[[], int],
         reporter: Reporter | None = None,
     ) -> None:
-        self._store = store
-        self._records = records
+        self._stored = stored
         self._revocations = revocations
         self._feed = feed
         self._sign_out_everywhere = sign_out_everywhere
@@ -75,10 +72,10 @@ class UserSessions:
     @sanitizes_errors
     async def of(self, sub: str, *, issuer: str | None = None) -> list[SessionInfo]:
         """Return the active sessions of a user, the newest first."""
-        linked = await self._linked(self._user(sub, issuer))
-        found = [await self._find(index, handle) for index, handle in linked]
-        by_id = {info.id: info for info in found if info}  # a session may be in the lists of two secrets
-        return sorted(by_id.values(), key=lambda info: -info.created_at)
+        user, stored = self._user(sub, issuer), self._stored.current()
+        handles = await stored.linked("sub", user.issuer, user.sub)
+        found = [await self._find(stored, handle, user) for handle in handles]
+        return sorted((info for info in found if info), key=lambda info: -info.created_at)
 
     @sanitizes_errors
     async def end(self, sub: str, session_id: str, *, issuer: str | None = None) -> bool:
@@ -90,11 +87,11 @@ class UserSessions:
         Args:
             session_id: `SessionInfo.id`. It may come from a request: a session of another user is not ended.
         """
-        user = self._user(sub, issuer)
-        indexes = [index for index, handle in await self._linked(user) if handle == session_id]
+        user, stored = self._user(sub, issuer), self._stored.current()
+        is_linked = session_id in await stored.linked("sub", user.issuer, user.sub)
 
         async def end() -> bool:
-            return any([await self._end(index, session_id, user) for index in indexes])
+            return is_linked and await self._end(stored, session_id, user)
 
         # Shielded: the app calls this while it serves a request, and the client may disconnect half-way.
         was_there: bool = await self._background.run_shielded(end)
@@ -126,9 +123,9 @@ class UserSessions:
             raise ForeignError(ValueError(reason))
         return UserId(issuer, sub)
 
-    async def _end(self, index: str, handle: str, user: UserId) -> bool:
-        was_there = await self._store.remove(self._records.key(handle))
-        await self._store.unlink(index, handle)
+    async def _end(self, stored: SessionRecords, handle: str, user: UserId) -> bool:
+        was_there = await stored.remove(handle)
+        await stored.unlink("sub", user.issuer, user.sub, handle=handle)
         if was_there:
             if not self._revocations.is_at_limit(user):  # the record is gone; the revocation is for requests under way
                 revocations = self._revocations.end(handle, kind="handle", user=user, now=self._now())
@@ -150,18 +147,13 @@ class UserSessions:
                 sessions=sessions,
             )
 
-    async def _linked(self, user: UserId) -> list[tuple[str, str]]:
-        # Sessions from before a change of the secret are in another index.
-        indexes = self._records.index_keys("sub", user.issuer, user.sub)
-        return [(index, handle) for index in indexes for handle in await self._store.linked(index)]
-
-    async def _find(self, index: str, handle: str) -> SessionInfo | None:
-        record = await self._store.get(self._records.key(handle))
+    async def _find(self, stored: SessionRecords, handle: str, user: UserId) -> SessionInfo | None:
+        record = await stored.get(handle)
         if record is None:
-            await self._store.unlink(index, handle)
+            await stored.unlink("sub", user.issuer, user.sub, handle=handle)
             return None
         try:
-            summary = self._records.summary(handle, record)
+            summary = stored.summary(handle, record)
         except StoreUnavailable as error:  # a broken record does not hide the others
             log_store_error(error)
             return None

@@ -14,8 +14,9 @@ from asgi_oidc.errors.connection import find_cause
 from asgi_oidc.health import HealthCheck
 from asgi_oidc.health.call_outcomes import CallOutcomes
 from asgi_oidc.single_flight import run_var
-from asgi_oidc.stores.memory import MemoryStore
+from asgi_oidc.stores.memory import MemoryStore, session_table_of
 from asgi_oidc.stores.open_stores import OpenStores
+from asgi_oidc.stores.session_table import SessionTable
 from asgi_oidc.stores.store import SessionStore
 from asgi_oidc.stores.store_failures import log_store_error
 
@@ -32,6 +33,9 @@ class GuardedStore:
     """A session store whose calls have a deadline, and whose results are checked for their type.
 
     All methods raise `StoreUnavailable` if the store does not answer in time, fails, or returns a wrong type.
+
+    Attributes:
+        local: the sessions of a `MemoryStore`, which never waits and has no deadline; None for any other store.
     """
 
     def __init__(
@@ -44,6 +48,7 @@ class GuardedStore:
         """
         self._outcomes = CallOutcomes()  # failures of all calls; only checks of the health record their success
         self.system = _system_of(store)
+        self.local: SessionTable | None = session_table_of(store)
         self._store = store
         self._clock = clock
         self._deadline = deadline
@@ -118,6 +123,7 @@ class GuardedStore:
     def replace_store(self, store: SessionStore) -> None:
         """Use another store from the next call on; the old one is closed when its calls under way are done."""
         self._store, self.system, self._is_slow = store, _system_of(store), False
+        self.local = session_table_of(store)
         for keeper in self._keepers_of_this_loop():
             keeper.open(store)
 
@@ -146,6 +152,8 @@ class GuardedStore:
         is_short = self._is_slow and self._is_being_probed
         self._is_being_probed = self._is_being_probed or self._is_slow
         try:
+            if self.local is not None:
+                return await call()
             with anyio.fail_after(SHORT_DEADLINE if is_short else self._deadline):
                 value = await call()
             self._is_slow = False
