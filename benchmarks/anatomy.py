@@ -152,7 +152,7 @@ STEPS: dict[str, tuple[Callable[[Specimen], Work], Callable[[Specimen], Work] | 
 
 def main() -> None:
     """Measure each step."""
-    harness = Harness("anatomy", processes=2, values=3)
+    harness = Harness("anatomy", processes=3)
     specimen: list[Specimen] = []
 
     def of(make: Callable[[Specimen], Work]) -> Callable[[], Work]:

@@ -119,7 +119,7 @@ async def with_proofs() -> Site:
 
 def main() -> None:
     """Measure what each adds, then what it adds beyond what it is compared with."""
-    harness = Harness("bearer", processes=3, values=5)
+    harness = Harness("bearer")
     over_no_op: dict[str, Make] = {
         "session seen before": seen_before,
         "session seen before, in an app that takes tokens": session_of_an_api,
@@ -138,16 +138,15 @@ def main() -> None:
             compared[name] = (cases[f"new token, {alg}"], cases[f"{library} alone, {alg}"])
     for name, (case, reference) in compared.items():
         harness.difference(name, case, reference)
-    harness.added("token seen before, with a new DPoP proof", with_proofs, asked_the_same(with_proofs, no_op))
+    with_proof = "token seen before, with a new DPoP proof"
+    harness.added(with_proof, with_proofs, asked_the_same(with_proofs, no_op))
     if not harness.is_main:
         return
-    for name in cases:
-        harness.row(name, harness.middle[name] * 1e6, "us", least=round(harness.least[name] * 1e6, 1))
+    for name in (*cases, with_proof):
+        harness.row(name, harness.spread[name].times(1e6), "us")
     for name in compared:
         at_most = KNOWN_LIMIT if name.startswith("token") else NEW_LIMIT
-        harness.row(name, harness.middle[name] * 1e6, "us", at_most=at_most)
-    name = "token seen before, with a new DPoP proof"
-    harness.row(name, harness.middle[name] * 1e6, "us", least=round(harness.least[name] * 1e6, 1))
+        harness.row(name, harness.spread[name].times(1e6), "us", at_most=at_most)
     harness.save()
 
 

@@ -127,7 +127,7 @@ def grows_too_fast(rows: Sequence[Mapping[str, float | str]]) -> list[str]:
 
 def main() -> int:
     """Measure each curve."""
-    harness = Harness("growth", processes=2, values=3)
+    harness = Harness("growth", processes=2)
     for _ in range(ROUNDS):
         for name, (counts, make) in CURVES.items():
             for count in counts:

@@ -70,7 +70,7 @@ async def round_trips() -> float:
 
 def main() -> None:
     """Measure with many and with few revocations in memory, then count store calls."""
-    harness = Harness("logout", processes=3, values=3)
+    harness = Harness("logout", processes=3)
     context = ("issuer", "client", "url")
     shared = Records([secrets.token_bytes(32)], context=context, default_issuer="issuer").revocation_names
     one, many = look(plain_names, 0), look(plain_names, 0, sessions=SESSIONS)

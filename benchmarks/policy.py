@@ -113,7 +113,7 @@ def read_again_and_again() -> Callable[[], object]:
 
 def main() -> None:
     """Measure all cases, with rules that have no methods and with some that have."""
-    harness = Harness("policy", processes=3, values=3)
+    harness = Harness("policy", processes=3)
     kinds = {"": False, ", some with methods": True}
     for question in QUESTIONS:
         harness.work(f"nothing: {question.name}", partial(fresh, question))

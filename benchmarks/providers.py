@@ -5,7 +5,6 @@ turn with those of an app that has a single provider, by the flat keywords.
 """
 
 import asyncio
-import time
 import tracemalloc
 
 from benchmarks.harness import Harness, Make
@@ -95,13 +94,13 @@ async def bytes_per_provider() -> float:
 
 def main() -> None:
     """Measure the ratios, then the memory."""
-    harness = Harness("providers", processes=3, values=5, clock=time.process_time)
+    harness = Harness("providers")
     for name, make in CASES.items():
         harness.ratio(name, make, seen_before)
     if not harness.is_main:
         return
     for name in CASES:
-        harness.row(name, harness.middle[name], "times", at_most=AT_MOST)
+        harness.row(name, harness.spread[name], "times", at_most=AT_MOST)
     harness.row("memory of one provider", asyncio.run(bytes_per_provider()) / 1000, "kB")
     harness.save()
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.pairs import format_number
+
 HERE = Path(__file__).parent
 README = HERE / "README.md"
 RESULTS = HERE / "results"
@@ -100,6 +102,17 @@ TARGETS: tuple[tuple[str, str, str, str, tuple[tuple[str, str], ...]], ...] = (
 )
 
 
+class Seen:
+    """A value in a sentence: as the sentence wants it, or that no difference was seen."""
+
+    def __init__(self, row: Row, name: str) -> None:
+        self.value = row[name]
+        self.verdict = row.get(f"{name}_spread", {}).get("verdict")
+
+    def __format__(self, form: str) -> str:
+        return str(self.verdict or format(self.value, form))
+
+
 def all_results() -> dict[str, Results]:
     """Read all results, by version of Python, the oldest first."""
     paths = sorted(RESULTS.glob("[0-9]*.json"), key=lambda path: [int(part) for part in path.stem.split(".")])
@@ -112,7 +125,7 @@ def targets(results: Results) -> Iterator[str]:
         told = "not measured"
         if question in results:
             rows = {row["name"]: row for row in results[question]["rows"]}
-            told = seen.format(*(rows[name][key] for name, key in places))
+            told = seen.format(*(Seen(rows[name], key) for name, key in places))
         yield f"| {asked} | {target} | {told} | `python -m benchmarks.{question}` |"
 
 
@@ -150,14 +163,23 @@ def instructions() -> str:
 
 
 def figure_of(row: Row) -> str:
-    """Write a figure with its significant digits only."""
-    digits = 0 if abs(row["value"]) >= 1000 or row["value"] == int(row["value"]) else 2
-    return f"{row['value']:,.{digits}f} {row['unit']}".rstrip()
+    """Write a figure, and how far it can be trusted."""
+    return f"{with_spread(row, 'value')} {row['unit']}".rstrip()
 
 
 def further(row: Row) -> str:
     """Write the additional values of a figure."""
-    return ", ".join(f"{name} {it}" for name, it in row.items() if name not in ("name", "value", "unit"))
+    hidden = {"name", "value", "unit", *(name for name in row if name.endswith("_spread"))}
+    return ", ".join(f"{name} {with_spread(row, name)}" for name in row if name not in hidden)
+
+
+def with_spread(row: Row, name: str) -> str:
+    """Write one value of a figure with its spread, or that no difference was seen."""
+    value, spread = row[name], row.get(f"{name}_spread")
+    if spread is None:
+        return format_number(value) if name == "value" else str(value)
+    written = spread.get("verdict", format_number(value))
+    return f"{written} ({format_number(spread['low'])} to {format_number(spread['high'])})"
 
 
 def page(everything: Mapping[str, Results]) -> str:

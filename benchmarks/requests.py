@@ -91,7 +91,7 @@ def asked_the_same(make: Make, make_under: Make) -> Make:
 
 def main() -> None:
     """Measure what each adds to the site below it, and its ratio to what the reference adds."""
-    harness = Harness("requests", processes=3, values=5)
+    harness = Harness("requests")
     sites = OURS | {peer.name: (peer.make, peer.make_under) for peer in PEERS}
     cases = {name: (make, asked_the_same(make, make_under)) for name, (make, make_under) in sites.items()}
     for name, case in cases.items():
@@ -100,8 +100,8 @@ def main() -> None:
     if not harness.is_main:
         return
     for name in cases:
-        ratio = round(harness.middle[f"{name}, over {REFERENCE}"], 2)
-        harness.row(name, harness.middle[name] * 1e6, "us", ratio=ratio, least=round(harness.least[name] * 1e6, 1))
+        ratio = harness.spread[f"{name}, over {REFERENCE}"]
+        harness.row(name, harness.spread[name].times(1e6), "us", ratio=ratio)
     harness.save()
 
 

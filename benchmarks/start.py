@@ -42,9 +42,9 @@ PROGRAMS = {
 
 def main() -> None:
     """Measure whole processes."""
-    harness = Harness("start", processes=3, values=5)
+    harness = Harness("start", processes=3)
     for name, program in PROGRAMS.items():
-        harness.command(name, sys.executable, "-c", f"exec({program!r})")  # a line: pyperf takes no more
+        harness.command(name, sys.executable, "-c", f"exec({program!r})")
     if not harness.is_main:
         return
     for name in PROGRAMS:

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from benchmarks import cookies
 from benchmarks.growth import grows_too_fast
-from benchmarks.report import all_results, page
+from benchmarks.harness import Figures
+from benchmarks.pairs import Spread
+from benchmarks.report import all_results, figure_of, further, page
 from benchmarks.soak import COMES_AND_GOES, grown
 
 ROOT = Path(__file__).parents[2]
@@ -21,6 +23,7 @@ PARTS = {
     "counted_requests",
     "fleet",
     "harness",
+    "pairs",
     "peers",
     "report",
     "serve",
@@ -67,6 +70,18 @@ def test_the_figures_of_the_page_are_those_that_were_measured():
 def test_the_sizes_of_cookies_on_the_page_are_those_that_were_measured():
     """They are measured by commands of their own, other programs' with what CI does not install."""
     assert cookies.page(json.loads(cookies.FIGURES.read_text("utf-8"))) == README
+
+
+def test_a_figure_without_a_difference_is_stored_and_shown_as_such():
+    """A number that another run would contradict reads like a fact."""
+    figures = Figures("some question")
+    figures.row("first", Spread(6.618, 6.412, 6.95, (6.3, 7.1), 0), "us", ratio=Spread(1.01, 0.98, 1.02, (0.9, 1.1), 1))
+
+    (row,) = figures.rows
+
+    assert row["ratio_spread"]["verdict"] == "no difference seen"
+    assert "verdict" not in row["value_spread"]
+    assert (figure_of(row), further(row)) == ("6.62 (6.41 to 6.95) us", "ratio no difference seen (0.98 to 1.02)")
 
 
 def test_a_curve_that_grows_faster_than_its_input_is_named():
