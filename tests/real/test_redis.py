@@ -13,7 +13,7 @@ import anyio
 import pytest
 
 from asgi_oidc import RedisStore
-from asgi_oidc.stores.redis_limits import MAX_AT_ONCE
+from asgi_oidc.stores.redis_batches import MAX_AT_ONCE
 from asgi_oidc.testing import SessionStoreContract
 from tests.real.certificates import Certificate
 from tests.real.processes import free_port
@@ -152,8 +152,14 @@ async def until_right(call: Callable[[], Awaitable[Any]], expected: object) -> N
             await anyio.sleep(0.05)
 
 
-async def at_once(calls: Sequence[Callable[[], Awaitable[Any]]], *, within: float = PATIENCE) -> list[Any]:
-    """Ask all at once; return answers and errors in order."""
+async def at_once(
+    calls: Sequence[Callable[[], Awaitable[Any]]], *, within: float = PATIENCE, together: bool = True
+) -> list[Any]:
+    """Ask all at once; return answers and errors in order.
+
+    Args:
+        together: all in one turn of the event loop, so that they go to the server together.
+    """
     answers: list[Any] = [None] * len(calls)
 
     async def work(number: int) -> None:
@@ -162,7 +168,14 @@ async def at_once(calls: Sequence[Callable[[], Awaitable[Any]]], *, within: floa
     async with anyio.create_task_group() as tasks:
         for number in range(len(calls)):
             tasks.start_soon(work, number)
+            for _ in range(0 if together else 3):
+                await anyio.lowlevel.checkpoint()
     return answers
+
+
+def reads(store: RedisStore, count: int) -> list[Callable[[], Awaitable[Any]]]:
+    """Make calls that read keys, none of which exists."""
+    return [partial(store.get, f"none{number}") for number in range(count)]
 
 
 async def until_open(store: RedisStore) -> None:
@@ -238,6 +251,21 @@ async def test_many_gets_are_as_many_commands(server, cluster):
 
         assert sum(count.pop("get", 0) for count in counts) == 60
         assert not any(counts)
+
+
+async def test_reads_of_one_key_of_a_cluster_at_once_are_one_command(cluster):
+    """A page load reads one session."""
+    store = RedisStore(cluster_url(cluster))
+    async with store.running():
+        await until_open(store)
+        await store.add("page", b"one", lifetime=LONG)
+        for each in cluster:
+            commands_of(each)
+        answers = await at_once([lambda: store.get("page")] * 30)
+        counts = [commands_of(each) for each in cluster]
+
+    assert answers == [b"one"] * 30
+    assert sum(count.get("get", 0) for count in counts) == 1
 
 
 async def test_a_cluster_is_asked_for_its_nodes_before_it_is_asked_for_keys(cluster):
@@ -317,7 +345,7 @@ async def test_connections_are_bounded(own):
 
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(go_on)
-                answers = await at_once(calls)
+                answers = await at_once(calls, together=False)
             connected = watcher.info("stats")["total_connections_received"]
 
     assert answers == [True] * 300
@@ -466,7 +494,7 @@ async def test_an_app_starts_without_a_cluster_and_without_sentinels(kind):
     store = RedisStore(kind.format(f"{LOOPBACK}:{free_port()},{LOOPBACK}:{free_port()}"))
     with anyio.fail_after(HELD_UP):
         async with store.running():
-            downs = await at_once([lambda: store.get("key")] * 20)
+            downs = await at_once(reads(store, 20))
 
     assert all(isinstance(down, Exception) for down in downs)
 
@@ -476,10 +504,10 @@ async def test_a_sentinel_that_was_down_for_long_is_asked_again(own):
     with redis_that_is_down() as place:
         store = RedisStore(sentinel_url(place))
         async with store.running():
-            downs = await at_once([lambda: store.get("key")] * 200, within=IMPATIENCE)
+            downs = await at_once(reads(store, 200), within=IMPATIENCE, together=False)
             with own.run(), sentinel(own, port=place.port):
                 await until_right(lambda: store.get("key"), None)
-                answers = await at_once([lambda: store.get("key")] * 100)
+                answers = await at_once(reads(store, 100), together=False)
 
     assert all(isinstance(down, Exception) for down in downs)
     assert answers == [None] * 100
@@ -497,13 +525,13 @@ async def test_a_server_that_hangs_and_recovers(own):
             with anyio.fail_after(HELD_UP):
                 for _ in range(3):
                     with anyio.move_on_after(IMPATIENCE):
-                        hung += await at_once([lambda: store.get("key")] * 150)
+                        hung += await at_once(reads(store, 150), together=False)
             own.go_on()
             await until_right(lambda: store.get("key"), b"one")
-            answers = await at_once([lambda: store.get("key")] * 200)
+            answers = await at_once([*reads(store, 200), lambda: store.get("key")], together=False)
 
     assert hung == []
-    assert answers == [b"one"] * 200
+    assert answers == [*[None] * 200, b"one"]
 
 
 async def test_a_server_that_hung_at_the_start(own):
@@ -513,10 +541,10 @@ async def test_a_server_that_hung_at_the_start(own):
         store = RedisStore(own.url)
         async with store.running():
             with anyio.fail_after(HELD_UP):
-                hung = await at_once([lambda: store.get("key")] * 100, within=IMPATIENCE)
+                hung = await at_once(reads(store, 100), within=IMPATIENCE, together=False)
             own.go_on()
             await until_right(lambda: store.get("key"), None)
-            answers = await at_once([lambda: store.get("key")] * 100)
+            answers = await at_once(reads(store, 100), together=False)
 
     assert all(isinstance(each, Exception) for each in hung)
     assert answers == [None] * 100
@@ -576,7 +604,7 @@ async def test_connections_that_the_server_closed_are_no_error(own):
         store = RedisStore(own.url)
         async with store.running():
             await until_open(store)
-            await at_once([lambda: store.get("key")] * 30)
+            await at_once(reads(store, 30), together=False)
             operator.client_kill_filter(_type="normal", skipme=True)
             await until(partial(_is_alone, operator))
             await anyio.sleep(0.05)  # the event loop looks at its connections
@@ -728,7 +756,7 @@ async def test_commands_do_not_wait_while_a_cluster_is_asked_for_its_nodes(clust
         error = await asked(partial(store.get, "key"))
         failed = time.monotonic()
         for _ in range(5):
-            await store._backend()._client().initialize()
+            await store._backend()._loop().client.initialize()
         went_on = time.monotonic()
         for server in cluster:
             server.go_on()

@@ -12,7 +12,7 @@ import pytest
 from asgi_oidc.settings.value_checks import read_store
 from asgi_oidc.stores.guarded_store import GuardedStore
 from asgi_oidc.stores.postgres_url import POOL_SIZE
-from asgi_oidc.stores.redis_limits import MAX_AT_ONCE
+from asgi_oidc.stores.redis_batches import MAX_AT_ONCE
 from tests.real.postgres_server import PostgresServer, postgres_that_is_down
 from tests.real.redis_server import RedisServer, redis_that_is_down
 from tests.real.store_calls import (

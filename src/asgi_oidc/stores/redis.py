@@ -1,7 +1,7 @@
 """A session store in Redis or Valkey: one server, a cluster, or servers that sentinels watch.
 
 Every operation is one atomic command on one key, so that it works on a cluster; if Redis has no such command, it is a
-short script. Expiry uses the Redis server's clock.
+short script. Expiry uses the Redis server's clock. Calls made at the same moment share a round trip.
 """
 
 import asyncio

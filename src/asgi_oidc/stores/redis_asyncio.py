@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import anyio
-from anyio.lowlevel import RunVar
 from redis.asyncio import Redis, RedisCluster, Sentinel
 from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.retry import Retry
@@ -14,8 +14,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ClusterDownError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from asgi_oidc.single_flight import run_var
-from asgi_oidc.stores.redis_limits import Calls
+from asgi_oidc.stores.redis_batches import Batches, Command
 from asgi_oidc.stores.redis_url import CLUSTER, SENTINEL, Address
 
 CONNECT_TIMEOUT = 1.0  # seconds
@@ -25,12 +24,51 @@ CLOSE_DEADLINE = 1.0  # seconds for commands that are still running when the app
 
 
 class _Loop:
-    """What belongs to one event loop: its client, what closes it, and how many apps use it."""
+    """What belongs to one event loop: its client, what closes it, its batches, and how many apps use it."""
 
-    def __init__(self) -> None:
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._is_cluster = address.kind == CLUSTER
         self.client: Any = None
-        self.close = AsyncExitStack()
+        self._closers: list[Callable[[], Awaitable[None]]] = []
+        self.batches = Batches(self._run, is_for_cluster=self._is_cluster)
         self.running_apps = 0
+
+    async def _run(self, commands: Sequence[Command]) -> Sequence[object]:
+        """Run a batch on one connection."""
+        if self.client is None:
+            self.client, self._closers = _new_client(self._address, self.batches.max_connections)
+        client = self.client
+        if self._is_cluster:  # each command comes by itself
+            return [await self._run_in_cluster(client, command) for command in commands]
+        if len(commands) == 1:
+            return [await commands[0].run(client)]
+        pipeline = client.pipeline(transaction=False)
+        for command in commands:
+            command.run(pipeline)
+        results: Sequence[object] = await pipeline.execute(raise_on_error=False)
+        return results
+
+    async def _run_in_cluster(self, client: Any, command: Command) -> object:
+        if client.get_default_node() is None:
+            await client.initialize()  # until it knows the cluster's nodes, it sends commands to any of them
+        try:
+            return await command.run(client)
+        except (RedisConnectionError, ClusterDownError):
+            if not command.is_read:
+                raise
+            # The cluster client does not notice that a node has closed an idle connection. Reading twice is harmless.
+            return await command.run(client)
+
+    async def close(self) -> None:
+        """Let the commands that are running complete, and close the client; the next command opens another one."""
+        with anyio.move_on_after(CLOSE_DEADLINE, shield=True):
+            await self.batches.drained()
+        closers, self.client, self._closers = self._closers, None, []
+        with anyio.move_on_after(CLOSE_DEADLINE, shield=True):
+            async with AsyncExitStack() as stack:
+                for close in closers:
+                    stack.push_async_callback(close)
 
 
 class AsyncioBackend:
@@ -38,25 +76,29 @@ class AsyncioBackend:
 
     def __init__(self, address: Address) -> None:
         self._address = address
-        self._calls = Calls(is_for_cluster=address.kind == CLUSTER)
-        self._loops: RunVar[_Loop] = run_var("redis")
+        self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, _Loop] = WeakKeyDictionary()
 
     async def get(self, key: str) -> bytes | None:
         """GET."""
-        value: bytes | None = await self._run(key, lambda client: self._get(client, key))
+        command = Command(key, lambda client: client.execute_command("GET", key), is_read=True)
+        value: bytes | None = await self._loop().batches.call(command)
         return value
 
     async def add(self, key: str, value: bytes, milliseconds: int) -> bool:
         """SET NX PX."""
-        return bool(await self._run(key, lambda client: client.set(key, value, nx=True, px=milliseconds)))
+        command = Command(key, lambda client: client.set(key, value, nx=True, px=milliseconds), size=len(value))
+        return bool(await self._loop().batches.call(command))
 
     async def remove(self, key: str) -> int:
         """DEL."""
-        return int(await self._run(key, lambda client: client.delete(key)))
+        return int(await self._loop().batches.call(Command(key, lambda client: client.delete(key))))
 
     async def evaluate(self, script: str, key: str, *args: bytes | str | int) -> object:
         """EVAL of a script with one key."""
-        result: object = await self._run(key, lambda client: client.eval(script, 1, key, *args))
+        sent = [each.encode() if isinstance(each, str) else each for each in args]  # an error here is only this call's
+        size = len(script) + sum(len(each) for each in sent if isinstance(each, bytes))
+        command = Command(key, lambda client: client.eval(script, 1, key, *sent), size=size)
+        result: object = await self._loop().batches.call(command)
         return result
 
     @asynccontextmanager
@@ -69,46 +111,13 @@ class AsyncioBackend:
         finally:
             loop.running_apps -= 1
             if not loop.running_apps:
-                await self._close(loop)
-
-    async def _run(self, key: str, command: Callable[[Any], Awaitable[Any]]) -> Any:
-        return await self._calls.make(key, lambda: self._run_now(command))
-
-    async def _run_now(self, command: Callable[[Any], Awaitable[Any]]) -> Any:
-        client = self._client()
-        if self._address.kind == CLUSTER and client.get_default_node() is None:
-            await client.initialize()  # until it knows the cluster's nodes, it sends commands to any of them
-        return await command(client)
-
-    async def _get(self, client: Any, key: str) -> Any:
-        try:
-            return await client.get(key)
-        except (RedisConnectionError, ClusterDownError):
-            if self._address.kind != CLUSTER:
-                raise
-            # The cluster client does not notice that a node has closed an idle connection. Reading twice is harmless.
-            return await client.get(key)
-
-    async def _close(self, loop: _Loop) -> None:
-        with anyio.move_on_after(CLOSE_DEADLINE, shield=True):
-            await self._calls.drained()
-        loop.client = None
-        with anyio.move_on_after(CLOSE_DEADLINE, shield=True):
-            await loop.close.aclose()
-
-    def _client(self) -> Any:
-        loop = self._loop()
-        if loop.client is None:
-            loop.client, closers = _new_client(self._address, self._calls.max_connections)
-            for close in closers:
-                loop.close.push_async_callback(close)
-        return loop.client
+                await loop.close()
 
     def _loop(self) -> _Loop:
-        loop = self._loops.get(None)
+        running = asyncio.get_running_loop()  # looking up a `RunVar` takes longer
+        loop = self._loops.get(running)
         if loop is None:
-            loop = _Loop()
-            self._loops.set(loop)
+            loop = self._loops[running] = _Loop(self._address)
         return loop
 
 

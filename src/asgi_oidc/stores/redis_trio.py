@@ -5,7 +5,7 @@ each command opens a client of its own.
 """
 
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,13 +19,16 @@ from coredis.exceptions import PrimaryNotFoundError, ReadOnlyError
 from coredis.retry import NoRetryPolicy
 
 from asgi_oidc.single_flight import run_var
-from asgi_oidc.stores.redis_limits import Calls
+from asgi_oidc.stores.redis_batches import Batches, Command
 from asgi_oidc.stores.redis_url import CLUSTER, SENTINEL, Address
 
 CONNECT_TIMEOUT = 1.0  # seconds
 ANSWER_TIMEOUT = 2.0  # seconds
 STUCK = 10.0  # seconds; a command that has waited so long will not get an answer
 PAUSE = 1.0  # seconds before the next client is opened
+# After these errors, the client is replaced: its connections may be dead, or lead to a former primary; and each time
+# that no sentinel knew a primary, its pool has lost a connection.
+REPLACED_AFTER = (TimeoutError, PrimaryNotFoundError, ReadOnlyError)
 
 
 @dataclass(frozen=True)
@@ -53,13 +56,62 @@ class _Open:
 
 
 class _Loop:
-    """What belongs to one event loop: how many apps run, and the client that one of them keeps open for all."""
+    """What belongs to one event loop: its batches, how many apps run, and the client that one keeps open for all."""
 
-    def __init__(self) -> None:
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._is_cluster = address.kind == CLUSTER
+        self.batches = Batches(self._run, is_for_cluster=self._is_cluster)
         self.running_apps = 0
         self.lock = anyio.Lock()  # held by the app that keeps the client open
         self.was_tried = anyio.Event()  # opening the client has succeeded or failed
         self.opened: _Open | None = None
+
+    async def _run(self, commands: Sequence[Command]) -> Sequence[object]:
+        """Run a batch on one connection."""
+        if self.running_apps and not self.was_tried.is_set():
+            with anyio.move_on_after(ANSWER_TIMEOUT):
+                await self.was_tried.wait()
+        if self.opened is None:
+            return await self._run_once(commands)
+        return await self._run_with(self.opened, commands)
+
+    async def _run_with(self, opened: _Open, commands: Sequence[Command]) -> Sequence[object]:
+        try:
+            results: Sequence[object] = await opened.run(lambda client: self._run_on(client, commands))
+        except REPLACED_AFTER:
+            opened.give_up()
+            raise
+        if any(isinstance(result, REPLACED_AFTER) for result in results):
+            opened.give_up()
+        return results
+
+    async def _run_once(self, commands: Sequence[Command]) -> Sequence[object]:
+        try:
+            async with _new_client(self._address, self.batches.max_connections) as client:
+                return await self._run_on(client, commands)
+        except ExceptionGroup as group:  # coredis wraps errors while a client is open, perhaps twice
+            error: Exception = group
+            while isinstance(error, ExceptionGroup):
+                error = error.exceptions[0]
+            raise error from group
+
+    async def _run_on(self, client: Any, commands: Sequence[Command]) -> Sequence[object]:
+        if len(commands) == 1:
+            return [await self._run_alone(client, commands[0])]
+        async with client.pipeline(transaction=False, raise_on_error=False) as pipeline:
+            for command in commands:
+                command.run(pipeline)
+        results: Sequence[object] = pipeline.results
+        return results
+
+    async def _run_alone(self, client: Any, command: Command) -> object:
+        try:
+            return await command.run(client)
+        except RedisConnectionError:
+            if not self._is_cluster or not command.is_read:
+                raise
+            return await command.run(client)  # from the node that has the key now; reading twice is harmless
 
 
 class TrioBackend:
@@ -67,27 +119,33 @@ class TrioBackend:
 
     def __init__(self, address: Address) -> None:
         self._address = address
-        self._calls = Calls(is_for_cluster=address.kind == CLUSTER)
         self._loops: RunVar[_Loop] = run_var("coredis")
 
     async def get(self, key: str) -> bytes | None:
         """GET."""
-        value: bytes | None = await self._run(key, lambda client: self._get(client, key))
+        command = Command(key, lambda client: client.get(key), is_read=True)
+        value: bytes | None = await self._loop().batches.call(command)
         return value
 
     async def add(self, key: str, value: bytes, milliseconds: int) -> bool:
         """SET NX PX."""
-        return bool(
-            await self._run(key, lambda client: client.set(key, value, condition=PureToken.NX, px=milliseconds))
+        command = Command(
+            key,
+            lambda client: client.set(key, value, condition=PureToken.NX, px=milliseconds),
+            size=len(value),
         )
+        return bool(await self._loop().batches.call(command))
 
     async def remove(self, key: str) -> int:
         """DEL."""
-        return int(await self._run(key, lambda client: client.delete([key])))
+        return int(await self._loop().batches.call(Command(key, lambda client: client.delete([key]))))
 
     async def evaluate(self, script: str, key: str, *args: bytes | str | int) -> object:
         """EVAL of a script with one key."""
-        result: object = await self._run(key, lambda client: client.eval(script, keys=[key], args=args))
+        sent = [each.encode() if isinstance(each, str) else each for each in args]  # an error here is only this call's
+        size = len(script) + sum(len(each) for each in sent if isinstance(each, bytes))
+        command = Command(key, lambda client: client.eval(script, keys=[key], args=sent), size=size)
+        result: object = await self._loop().batches.call(command)
         return result
 
     @asynccontextmanager
@@ -110,45 +168,6 @@ class TrioBackend:
         if error is not None:
             raise error
 
-    async def _run(self, key: str, command: Callable[[Any], Awaitable[Any]]) -> Any:
-        return await self._calls.make(key, lambda: self._run_now(command))
-
-    async def _run_now(self, command: Callable[[Any], Awaitable[Any]]) -> Any:
-        loop = self._loop()
-        if loop.running_apps:
-            with anyio.move_on_after(ANSWER_TIMEOUT):
-                await loop.was_tried.wait()
-        if loop.opened is None:
-            return await self._run_once(command)
-        return await self._run_with(loop.opened, command)
-
-    async def _run_with(self, opened: _Open, command: Callable[[Any], Awaitable[Any]]) -> Any:
-        try:
-            return await opened.run(command)
-        except (TimeoutError, PrimaryNotFoundError, ReadOnlyError):
-            # The client's connections may be dead, or lead to a former primary; and each time that no sentinel knew a
-            # primary, its pool has lost a connection.
-            opened.give_up()
-            raise
-
-    async def _run_once(self, command: Callable[[Any], Awaitable[Any]]) -> Any:
-        try:
-            async with _new_client(self._address, self._calls.max_connections) as client:
-                return await command(client)
-        except ExceptionGroup as group:  # coredis wraps errors while a client is open, perhaps twice
-            error: Exception = group
-            while isinstance(error, ExceptionGroup):
-                error = error.exceptions[0]
-            raise error from group
-
-    async def _get(self, client: Any, key: str) -> Any:
-        try:
-            return await client.get(key)
-        except RedisConnectionError:
-            if self._address.kind != CLUSTER:
-                raise
-            return await client.get(key)  # from the node that has the key now; reading twice is harmless
-
     async def _keep_open(self, loop: _Loop) -> None:
         # If apps share a store, one of them keeps the client open; when it ends, the next one takes over.
         async with loop.lock, anyio.create_task_group() as clients:
@@ -162,7 +181,7 @@ class TrioBackend:
         """Open a client and keep it open; once it is broken, its running commands get `STUCK` seconds to finish."""
         opened: _Open | None = None
         try:
-            async with _new_client(self._address, self._calls.max_connections) as client:
+            async with _new_client(self._address, loop.batches.max_connections) as client:
                 opened = loop.opened = _Open(client, is_broken)
                 loop.was_tried.set()
                 await is_broken.wait()
@@ -177,7 +196,7 @@ class TrioBackend:
     def _loop(self) -> _Loop:
         loop = self._loops.get(None)
         if loop is None:
-            loop = _Loop()
+            loop = _Loop(self._address)
             self._loops.set(loop)
         return loop
 
