@@ -20,6 +20,7 @@ QUESTIONS = (
     "refresh",
     "telemetry",
     "servers",
+    "redis_clients",
     "growth",
     "soak",
 )
@@ -30,6 +31,7 @@ NEEDS = {  # Debian's packages have the same names
     "growth": ("wrk",),
     "soak": ("wrk",),
     "refresh": ("redis-server",),
+    "redis_clients": ("redis-server",),
 }
 
 
