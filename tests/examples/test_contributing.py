@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from asgi_oidc import MemoryStore, Rule
+from asgi_oidc import Rule
 from tests.bearer.token_calls import TokenSite as ApiSite
 from tests.examples.guides import EXAMPLES, ROOT, read_guide, section
 from tests.logout_site import LogoutSite
 from tests.protected_site import Site
+from tests.scripted_store import ScriptedStore
 from tests.token_site import LIFETIME, TokenSite
 
 PACKAGE = ROOT / "src" / "asgi_oidc"
@@ -49,7 +50,7 @@ def calls() -> Iterator[list[tuple[str, str]]]:
 
 async def a_request() -> None:
     """Open a page that has a rule; the session is in a store."""
-    site = Site(rules=[Rule("/page", scopes=["openid"])], store=MemoryStore())
+    site = Site(rules=[Rule("/page", scopes=["openid"])], store=ScriptedStore())
     browser = await site.signed_in()
     with calls() as made:
         await browser.get("/page")
