@@ -5,11 +5,13 @@ from typing import Any
 
 from asgi_oidc import MemoryStore
 from tests.protected_site import Site
+from tests.scripted_store import ScriptedStore
 
 LIFETIME = 300  # seconds of an access token
 SCOPE = "openid profile email offline_access"
 
-STORES: dict[str, Callable[[], Any]] = {"cookies": lambda: None, "memory": MemoryStore}
+# Sessions in memory are not sealed, and nothing waits for them; in any other store they are sealed, and it is guarded.
+STORES: dict[str, Callable[[], Any]] = {"cookies": lambda: None, "memory": MemoryStore, "store": ScriptedStore}
 
 
 class TokenSite(Site):

@@ -12,6 +12,7 @@ from asgi_oidc import MemoryStore, OIDCError
 from asgi_oidc.testing import Browser, FakeProvider
 from asgi_oidc.testing.in_process import call_app
 from tests.attacked_provider import own_path
+from tests.scripted_store import ScriptedStore
 
 from .attacked_site import ORIGIN, AttackedSite, Clock, CountingApp, Scope, who_am_i
 from .sizes import size
@@ -54,7 +55,7 @@ class SlowStage(AttackedSite):
     def __init__(self, place: str = "cookies") -> None:
         clock = Clock()
         self.slow_app = SlowApp()
-        self.place = place
+        self.is_kept_here = place in ("memory", "store")
         provider = FakeProvider(clock=clock, alg="EdDSA")
         provider.access_token_lifetime = TOKEN_LIFETIME
         super().__init__(
@@ -64,7 +65,7 @@ class SlowStage(AttackedSite):
             session_idle=IDLE,
             session_lifetime=LIFETIME,
             scope="openid profile email offline_access",
-            store=MemoryStore(clock=clock) if place == "store" else None,
+            store={"memory": MemoryStore, "store": ScriptedStore}[place](clock=clock) if self.is_kept_here else None,
             logout_store=MemoryStore(clock=clock) if place == "cookies, marks shared" else None,
             frontchannel_logout=True,
         )
@@ -84,9 +85,9 @@ class SlowStage(AttackedSite):
         return [token for token in memory.refresh_tokens if memory.live_refresh_token(token, now=now)]
 
 
-@pytest.fixture(params=["cookies", "cookies, marks shared", "store"])
+@pytest.fixture(params=["cookies", "cookies, marks shared", "memory", "store"])
 def stage(request: pytest.FixtureRequest) -> SlowStage:
-    """With sealed cookies, with revocations that processes share, and with a store."""
+    """With sealed cookies, with revocations that processes share, in memory, and with any other store."""
     return SlowStage(request.param)
 
 
@@ -122,7 +123,7 @@ class Walk:
 
     async def step(self) -> None:
         number = self.random.randrange(len(self.browsers))
-        name = self.random.choice([*STEPS, "end_all"] if self.stage.place == "store" else STEPS)
+        name = self.random.choice([*STEPS, "end_all"] if self.stage.is_kept_here else STEPS)
         await getattr(self, name)(number)
         for browser, login in self.browsers:
             await self.check(browser, login)
@@ -277,7 +278,7 @@ async def test_an_answer_in_time_does_write_it(stage: SlowStage) -> None:
 
     answer = await browser.fetch("/slow")
 
-    kept_here = stage.place == "store"
+    kept_here = stage.is_kept_here
     assert len(answer.set_cookies) == (0 if kept_here else 1)
     assert answer.headers["cache-control"] == ("private" if kept_here else "no-store")
     assert answer.url == f"{ORIGIN}/slow"
@@ -336,7 +337,7 @@ async def end_the_session(stage: SlowStage, browser: Browser, how: str) -> None:
             parameters = urlencode({"iss": stage.provider.issuer, "sid": await sid_of(tab)})
             await tab.fetch(f"{own_path('frontchannel-logout')}?{parameters}")
         case "end_all":
-            if stage.place != "store":  # they are in the browsers alone
+            if not stage.is_kept_here:  # they are in the browsers alone
                 await tab.post("/auth/logout", follow=False)
             else:
                 await stage.middleware.sessions.end_all("alice", issuer=stage.provider.issuer)
