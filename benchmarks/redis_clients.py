@@ -9,8 +9,8 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack, ExitStack
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,6 +18,7 @@ from typing import Any
 import anyio
 from benchmarks.fleet import end_with_parent, redis_server
 from benchmarks.harness import Figures
+from benchmarks.pairs import spread_of, there_and_back
 
 from asgi_oidc import RedisStore
 from asgi_oidc.stores import redis_batches
@@ -25,7 +26,8 @@ from asgi_oidc.stores import redis_batches
 VALUE = bytes(range(250)) * 6  # 1.5 kB
 AT_ONCE = 30  # requests of a page load
 KEYS = [f"key{number}" for number in range(AT_ONCE)]
-TURNS, BURST = 40, 300  # bursts of each case, and commands in a burst
+# Processes of each client, pairs of bursts of each case in each of them, and commands in a burst.
+PROCESSES, TURNS, BURST = 4, 8, 300
 IMPORTS = 11  # times that each import is measured
 
 Get = Callable[[str], Coroutine[Any, Any, Any]]
@@ -64,34 +66,62 @@ CLIENTS = (
     Client("RedisStore without pipelining", "trio", (ONE, APART)),
     Client("RedisStore", "trio", OURS),
 )
+RATIOS = [
+    (f"hiredis, RedisStore: {case}", f"RedisStore, asyncio: {case}", f"RedisStore without hiredis, asyncio: {case}")
+    for case in (ONE, APART)
+] + [
+    (
+        f"pipelining, RedisStore, {loop}: {case}",
+        f"RedisStore, {loop}: {case}",
+        f"RedisStore without pipelining, {loop}: {case}",
+    )
+    for loop in ("asyncio", "trio")
+    for case in (ONE, APART)
+]
 
 
 def main() -> None:
-    """Measure all clients in turn."""
-    import redis  # the process of a client decides first whether there is hiredis
-
-    figures = Figures("redis_clients")
-    with redis_server() as url, redis.Redis.from_url(url) as server, ExitStack() as stack:
-        for key in KEYS:
-            server.set(key, VALUE)
-            server.set(f"asgi-oidc:{key}", VALUE)
-        workers = [stack.enter_context(start(client, url)) for client in CLIENTS]
-        for name, bursts in measure(workers, server).items():
-            low, middle, high = statistics.quantiles([cost for cost, _ in bursts], n=4)
-            trips = round(statistics.median(trips for _, trips in bursts), 1)
-            figures.row(name, middle, "us", spread=f"{low:.1f} to {high:.1f}", round_trips_of_30=trips)
-    for name, seconds in import_times().items():
-        figures.row(f"{name}: import", statistics.median(seconds) * 1000, "ms", least=round(min(seconds) * 1000))
+    """Measure all clients in turn, several times, each time in new processes."""
+    is_quick = "--quick" in sys.argv
+    figures = Figures("redis_clients", is_quick)
+    with serving_values() as (url, server):
+        runs = [measure(url, server, turns=2 if is_quick else TURNS) for _ in range(1 if is_quick else PROCESSES)]
+    costs = {case: [[cost for cost, _ in run[case]] for run in runs] for case in runs[0]}
+    for case, spent in costs.items():
+        trips = statistics.median(trips for run in runs for _, trips in run[case])
+        figures.row(case, spread_of(spent), "us", round_trips_of_30=round(trips, 1))
+    for name, case, under in RATIOS:
+        ratios = [
+            [one / other for one, other in zip(*run, strict=True)]
+            for run in zip(costs[case], costs[under], strict=True)
+        ]
+        figures.row(name, spread_of(ratios, neutral=1), "times")
+    for client, seconds in import_times(2 if is_quick else IMPORTS).items():
+        figures.row(f"{client}: import", spread_of([seconds]).times(1000), "ms")
     figures.save()
 
 
-def measure(workers: "Sequence[subprocess.Popen[str]]", server: Any) -> dict[str, list[tuple[float, float]]]:
+@contextmanager
+def serving_values() -> Iterator[tuple[str, Any]]:
+    """Run a server that has all values; return its URL and a client."""
+    import redis  # the process of a client decides first whether there is hiredis
+
+    with redis_server() as url, redis.Redis.from_url(url) as server:
+        for key in KEYS:
+            server.set(key, VALUE)
+            server.set(f"asgi-oidc:{key}", VALUE)
+        yield url, server
+
+
+def measure(url: str, server: Any, *, turns: int) -> dict[str, list[tuple[float, float]]]:
     """Return what the bursts of each case cost, as `burst` does; all cases have turns."""
     seen: dict[str, list[tuple[float, float]]] = {}
-    for _ in range(TURNS):
-        for client, worker in zip(CLIENTS, workers, strict=True):
-            for case in client.cases:
-                seen.setdefault(f"{client.label}: {case}", []).append(burst(worker, case, server))
+    with ExitStack() as stack:
+        workers = [stack.enter_context(start(client, url)) for client in CLIENTS]
+        for _, which in itertools.product(range(turns), there_and_back(len(CLIENTS))):
+            for case in CLIENTS[which].cases:
+                found = seen.setdefault(f"{CLIENTS[which].label}: {case}", [])
+                found.append(burst(workers[which], case, server))
     return seen
 
 
@@ -122,12 +152,12 @@ def burst(worker: "subprocess.Popen[str]", case: str, server: Any) -> tuple[floa
     return seconds / BURST * 1e6, reads / BURST * AT_ONCE
 
 
-def import_times() -> dict[str, list[float]]:
+def import_times(count: int) -> dict[str, list[float]]:
     """Return seconds that it takes to import each client, in turn."""
     measure = "import sys, time\nif '{}': sys.modules['hiredis'] = None\nbegan = time.perf_counter()\nimport {}\n"
     measure += "print(time.perf_counter() - began)"
     seconds: dict[str, list[float]] = {}
-    for _ in range(IMPORTS):
+    for _ in range(count):
         for client in filter(lambda each: each.module, CLIENTS):
             code = measure.format("" if client.has_hiredis else "without", client.module)
             told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
@@ -263,4 +293,4 @@ def work_as(number: str, url: str) -> None:
 
 
 if __name__ == "__main__":
-    work_as(*sys.argv[1:]) if sys.argv[1:] else main()
+    work_as(*sys.argv[1:]) if len(sys.argv) > 2 else main()
