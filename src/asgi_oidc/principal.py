@@ -1,5 +1,6 @@
 """The principal that the app finds in the scope: `user` and `auth`."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -44,7 +45,7 @@ class User:
         self,
         sub: str,
         issuer: str,
-        claims: Claims | msgspec.Raw,
+        claims: Claims | msgspec.Raw | Callable[[], msgspec.Raw],
         *,
         trusted_email_domains: frozenset[str] = frozenset(),
         provider: str | None = None,
@@ -52,7 +53,7 @@ class User:
         """Create a user; the tests of an app may do this too.
 
         Args:
-            claims: JSON object, or its encoded text, which is decoded on first use.
+            claims: JSON object; or its encoded text, or a function that returns this, which are decoded on first use.
             trusted_email_domains: as in the settings.
             provider: the name of the provider in the setting `providers`; None without that setting.
         """
@@ -98,8 +99,8 @@ class User:
 
         With an access token, those of the token, as `on_token` has changed them. Each request has its own copy.
         """
-        if isinstance(self._claims, msgspec.Raw):
-            self._claims = read_claims(self._claims)
+        claims = self._claims() if callable(self._claims) else self._claims
+        self._claims = read_claims(claims) if isinstance(claims, msgspec.Raw) else claims
         return self._claims
 
     @property
@@ -146,7 +147,7 @@ class BearerUser(User):
         self,
         sub: str,
         issuer: str,
-        claims: Claims | msgspec.Raw,
+        claims: Claims | msgspec.Raw | Callable[[], msgspec.Raw],
         *,
         trusted_email_domains: frozenset[str] = frozenset(),
         provider: str | None = None,

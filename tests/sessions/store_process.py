@@ -9,7 +9,7 @@ from asgi_oidc.sessions.lifetimes import Limits
 from asgi_oidc.sessions.revocation_feed import NoFeed
 from asgi_oidc.sessions.revocations import Revocations
 from asgi_oidc.sessions.sealing import Sealer
-from asgi_oidc.sessions.session import Session
+from asgi_oidc.sessions.session import Session, with_changes
 from asgi_oidc.sessions.session_cookies import SessionCookies
 from asgi_oidc.sessions.store_records import Records
 from asgi_oidc.stores.guarded_store import GuardedStore
@@ -73,5 +73,5 @@ class Process:
 
 def refreshed(session: Session, generation: int = 1) -> Session:
     """Make what a refresh makes of a session."""
-    tokens = msgspec.structs.replace(session.tokens, generation=generation, access_token=f"at-{generation}")
+    tokens = with_changes(session.tokens, generation=generation, access_token=f"at-{generation}")
     return msgspec.structs.replace(session, tokens=tokens)

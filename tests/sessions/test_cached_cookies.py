@@ -8,7 +8,7 @@ import pytest
 
 from asgi_oidc.sessions.lifetimes import MAX_CLOCK_SETBACK, MAX_SKEW
 from asgi_oidc.sessions.repository import ActiveSession
-from asgi_oidc.sessions.session import Session, Use
+from asgi_oidc.sessions.session import Session
 from asgi_oidc.web.cookies import Cookies
 from tests.sessions.store_process import refreshed
 from tests.sessions.test_in_cookies import Process, known
@@ -98,7 +98,7 @@ async def test_limits_apply_to_cached_sessions(process, seconds, is_active):
 @pytest.mark.parametrize(("now", "is_active"), [(4599, True), (4600, False)])
 async def test_the_lifetime_is_final_however_often_a_session_is_used(process, now, is_active):
     """An hour, to the second."""
-    process.take([process.session_cookies.write_use(Use(ID, 4590), max_age=60)])
+    process.take([process.session_cookies.write_use(ID, 4590, max_age=60)])
     header = process.cookies.header
     process.now = 4595
     assert process.sessions.at_once(header) is not None

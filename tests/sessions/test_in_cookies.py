@@ -14,7 +14,7 @@ from asgi_oidc.sessions.repository import LOCK_LIFETIME, ActiveSession
 from asgi_oidc.sessions.revocation_feed import NoFeed, RevocationFeed
 from asgi_oidc.sessions.revocations import MAX_PER_USER, MAX_REVOCATIONS, Revocations, plain_names
 from asgi_oidc.sessions.sealing import Sealer
-from asgi_oidc.sessions.session import Session, Use
+from asgi_oidc.sessions.session import Session
 from asgi_oidc.sessions.session_cookies import MAX_VALUE_LENGTH, SessionCookies
 from asgi_oidc.testing.cookie_jar import CookieJar
 from asgi_oidc.web.cookies import Cookies, CookieStyle
@@ -312,7 +312,7 @@ async def test_token_cookies_of_older_sessions_are_deleted(process):
 async def test_deleting_takes_every_cookie(process):
     """Signed out is signed out."""
     await process.begin()
-    process.take([process.session_cookies.write_use(Use(ID, 1060), max_age=60)])
+    process.take([process.session_cookies.write_use(ID, 1060, max_age=60)])
 
     process.take(process.sessions.delete(process.cookies))
 

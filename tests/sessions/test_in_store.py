@@ -52,7 +52,7 @@ async def test_a_new_session_is_opened_by_its_cookie(process):
 
 async def test_the_record_cache_is_bounded_and_drops_ended_sessions(process):
     """By the bytes of the tokens and claims, and a session that is gone takes no room."""
-    large = with_tokens(id_token="x" * 400_000)
+    large = with_tokens(id_token="!" * 400_000)
     ids = [f"{number:A>42}A" for number in range(120)]
     for session_id in ids:
         await process.sessions.begin(another(large, session_id), {})

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from asgi_oidc.sessions.session import Session, encode
+from asgi_oidc.sessions.session import Session
 from asgi_oidc.sessions.undelivered_tokens import UndeliveredTokens
 from tests.sessions.store_process import refreshed
 from tests.sessions.test_session import ID, SESSION, TOKENS, with_tokens
@@ -94,7 +94,7 @@ def test_over_the_limit_the_least_recently_used_are_dropped():
 
 def test_tokens_are_counted_by_their_size():
     """Ten thousand large ones would not fit."""
-    size = len(encode(refreshed(SESSION).tokens))
+    size = refreshed(SESSION).tokens.texts.size
     refreshed_tokens = UndeliveredTokens(max_bytes=3 * size)
     for number in range(3):
         for _ in range(5):  # again and again: each counts once

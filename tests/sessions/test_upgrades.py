@@ -1,14 +1,17 @@
 """Names and sealed values of earlier releases: an update signs nobody out, and brings nobody back."""
 
+import zlib
+
 import msgspec
 import pytest
 
 from asgi_oidc import MemoryStore
 from asgi_oidc.login.interrupted_forms import InterruptedForm, InterruptedForms
 from asgi_oidc.login.login_transactions import Before, Transactions
-from asgi_oidc.sessions.digests import UserDigests
+from asgi_oidc.sessions.digests import UserDigests, short_digest
 from asgi_oidc.sessions.sealing import Sealer
-from asgi_oidc.sessions.session import Session, decode_login, write_claims
+from asgi_oidc.sessions.session import Session, make_tokens, with_changes, write_claims
+from asgi_oidc.sessions.session_format import decode_login, decode_tokens, decode_use
 from asgi_oidc.sessions.store_records import Records
 from asgi_oidc.testing import FakeProvider
 from asgi_oidc.web.cookies import CookieStyle
@@ -23,7 +26,7 @@ SEALER = Sealer([SECRET], context=CONTEXT)
 STYLE, STEM = CookieStyle(secure=True), "oidc-x"
 DIGESTS = UserDigests(ISSUER)
 OLD_LOGIN = msgspec.structs.replace(LOGIN, sid="s1", replaced=["B" * 43])
-OLD_TOKENS = msgspec.structs.replace(TOKENS, written_claims=write_claims({"name": "Alice"}))
+OLD_TOKENS = with_changes(TOKENS, written_claims=write_claims({"name": "Alice"}))
 TAG = "UJ9ZK2N3rLJW5THV"
 DIGEST_OF_ALICE = "K9gGyX8OAK8aH8Myj6djqSaXI8jbj6xPk69x2xhtbpA"
 RECORD = (
@@ -120,6 +123,47 @@ def test_a_login_in_a_cookie_is_read():
 
     assert data is not None
     assert decode_login(data) == OLD_LOGIN
+
+
+JWT = (
+    "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhbGljZSIsIm5hbWUiOiJBbGljZSJ9.c2lnbmF0dXJlLW9mLTMyLWJ5dGVzLi4uLi4uLi4"  # of nobody
+)
+WRITTEN_TOKENS = (
+    b'[2,{"sub":"alice","name":"Alice","id":1000000000000000000000000000000},"%s","opaque-1",1300,1240,"1//refresh",'
+    b'["openid","email"],0,0,null,null,[],1100,[]]' % JWT.encode()
+)
+COMPRESSED_TOKENS = (
+    "78da9bc774dc99a95aa9b83449c94a2931273339554947292f313715c8758472335394ac0c0df082dae3818c938ff057038d4807ea740d"
+    "36323553aa3d2287d7e4da23b2c599e9798925a545a9baf969bac646ba499525a9c57a50b022bf20b1b03455d7f02cabc859961bab0cf5"
+    "f58b52d38a528b33262dcb2f48cdcb4c599a9a9b9899c3c070e0c084b32c3e00f308413b"
+)
+
+
+@pytest.mark.parametrize("data", [WRITTEN_TOKENS, bytes.fromhex(COMPRESSED_TOKENS)], ids=["plain", "compressed"])
+def test_tokens_in_cookies_of_the_previous_release_are_read(data):
+    """They may be the last place where a refresh token is kept."""
+    assert decode_tokens(data) == make_tokens(
+        generation=2,
+        written_claims=write_claims({"sub": "alice", "name": "Alice", "id": 10**30}),
+        id_token=JWT,
+        access_token="opaque-1",
+        access_expires_at=1300,
+        refresh_due_at=1240,
+        refresh_token="1//refresh",
+        scopes=["openid", "email"],
+        confirmed_at=1100,
+    )
+
+
+@pytest.mark.parametrize("data", [b"\x78", bytes.fromhex(COMPRESSED_TOKENS)[:-9], zlib.compress(bytes(90_000))])
+def test_damaged_tokens_of_the_previous_release_are_none(data):
+    """It wrote no more than it read."""
+    assert decode_tokens(data) is None
+
+
+def test_a_last_use_in_a_cookie_is_read():
+    """A session that was used a minute ago must not seem idle."""
+    assert decode_use(b'["%s",1060]' % ID.encode()) == (short_digest(ID), 1060)
 
 
 def test_a_login_in_progress_is_finished():

@@ -40,7 +40,7 @@ class AppScopes:
         app_scope["user"] = User(
             login.sub,
             login.issuer,
-            tokens.written_claims,
+            tokens.texts.written_claims,
             trusted_email_domains=self._trusted_email_domains,
             provider=login.provider,
         )

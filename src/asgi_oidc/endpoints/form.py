@@ -98,7 +98,7 @@ class FormEndpoint:
             events.log(events.FORM_LOST, was_kept=lost is None)
             # A form that was kept may have been submitted by now; one that could not be kept is lost for certain.
             return self.pages.not_found(request, back=back) if lost is None else self.pages.lost(request, back=back)
-        name = User(login.sub, login.issuer, active.session.tokens.written_claims).display_name
+        name = User(login.sub, login.issuer, active.session.tokens.texts.written_claims).display_name
         if form.user is None and not self._is_claimed(form, active.session.id, request):
             # The form was submitted by an anonymous user: only the login that was started from its page may get it.
             events.log(events.FORM_LOST, reason="another login")

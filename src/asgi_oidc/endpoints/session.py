@@ -41,7 +41,7 @@ class SessionEndpoint:
             )
             return response.with_cookies(self.stale_cookies.delete(request))
         login, tokens = active.session.login, active.session.tokens
-        user = User(login.sub, login.issuer, tokens.written_claims)
+        user = User(login.sub, login.issuer, tokens.texts.written_claims)
         return json_response(
             {
                 "sub": user.sub,

@@ -23,7 +23,7 @@ from asgi_oidc.sessions.lifetimes import REPLACED_GRACE, refresh_due_at
 from asgi_oidc.sessions.repository import SessionRepository
 from asgi_oidc.sessions.revocation_feed import RevocationFeed
 from asgi_oidc.sessions.revocations import Moment, Revocations
-from asgi_oidc.sessions.session import Login, Session, Tokens, UserId, earliest, write_claims
+from asgi_oidc.sessions.session import Login, Session, UserId, earliest, make_tokens, write_claims
 from asgi_oidc.stores.store_failures import log_store_error
 from asgi_oidc.web.request import Request
 
@@ -131,7 +131,7 @@ class LoginFinisher:
             dpop_key=start.dpop_key,
             requested_details=start.requested_details,
         )
-        tokens = Tokens(
+        tokens = make_tokens(
             written_claims=write_claims(dict(admitted)),
             id_token=answer.id_token,
             access_token=answer.access_token,

@@ -143,7 +143,7 @@ class Denials:
         is_for_a_person = is_page or request.shows_html or (request.wants_page and request.has_form)
         if active is not None and matched.may_redirect and is_for_a_person:
             login, tokens = active.session.login, active.session.tokens
-            user = User(login.sub, login.issuer, tokens.written_claims)
+            user = User(login.sub, login.issuer, tokens.texts.written_claims)
             return self.pages.denied.forbidden(
                 request,
                 name=user.display_name,

@@ -3,16 +3,12 @@
 A cookie has little room, and the sealed value is encoded in base64url again.
 """
 
-import zlib
 from typing import Any, TypeVar
 
 import msgspec
 
 from asgi_oidc.sessions.sealing import base64url, decode_base64url
 
-MAX_UNPACKED_SIZE = (
-    9000  # bytes before compression; so the size that fits does not depend only on how well a value compresses
-)
 MIN_LENGTH = 16  # characters; shorter texts are stored as they are
 DOTTED = 1  # msgpack extension type: texts joined by dots, as in a JWT
 RAW = 2  # msgpack extension type: JSON text
@@ -36,31 +32,6 @@ def unpack(data: bytes, kind: type[Value]) -> Value:
         ValueError, RecursionError: the bytes are of another kind or format.
     """
     return msgspec.convert(_unpacked(msgspec.msgpack.decode(data)), kind)
-
-
-def compress(data: bytes) -> bytes | None:
-    """Compress what `pack` returned; None if it is too large for that.
-
-    The compressed length reveals nothing (as in the CRIME attack): an attacker cannot put text of their own next to the
-    user's tokens and claims.
-    """
-    return zlib.compress(data, 9) if len(data) <= MAX_UNPACKED_SIZE else None
-
-
-def decompress(data: bytes) -> bytes:
-    """Decompress what `compress` returned.
-
-    Raises:
-        ValueError: it is something else, or too large.
-    """
-    stream = zlib.decompressobj()
-    try:
-        unpacked = stream.decompress(data, MAX_UNPACKED_SIZE)
-    except zlib.error as exc:
-        raise ValueError("not a zlib stream") from exc
-    if not stream.eof:
-        raise ValueError("too long, or incomplete")
-    return unpacked
 
 
 def _packed(value: Any) -> Any:

@@ -7,11 +7,12 @@ from asgi_oidc.sessions.sealing import base64url, bound_to
 from asgi_oidc.sessions.session import UserId
 
 USER_DIGEST = 24  # bytes; fewer than in `digest`, so that no `sub` of the default issuer has the digest of another user
+SHORT_DIGEST = 8  # characters
 
 
 def short_digest(text: str) -> str:
-    """Return the first 8 characters of `digest`, for names that have no room for more."""
-    return digest(text)[:8]
+    """Return the first characters of `digest`, for names that have no room for more."""
+    return digest(text)[:SHORT_DIGEST]
 
 
 def digest(text: str) -> str:

@@ -14,7 +14,7 @@ from asgi_oidc.sessions.lifetimes import Limits, expires_at, fresh_period, is_li
 from asgi_oidc.sessions.repository import ENDED, EXPIRED, LOCK_LIFETIME, NOT_OURS, ActiveSession, Change, NoSession
 from asgi_oidc.sessions.revocation_feed import RevocationFeed
 from asgi_oidc.sessions.revocations import AT_ONCE, Revocation, Revocations
-from asgi_oidc.sessions.session import Login, Session, Use, UserId, with_use
+from asgi_oidc.sessions.session import Login, Session, UserId
 from asgi_oidc.sessions.session_cache import SessionCache
 from asgi_oidc.sessions.session_cookies import SessionCookies, too_large
 from asgi_oidc.sessions.undelivered_tokens import UndeliveredTokens
@@ -210,9 +210,8 @@ class CookieSessions:
             *self._session_cookies.delete_left_behind(active.left_behind),
         ]
         if is_use_due(session, self._limits, now):
-            use = Use(session.id, now)
-            max_age = expires_at(with_use(session, use), self._limits) - now
-            lines.append(self._session_cookies.write_use(use, max_age=max_age))
+            max_age = expires_at(msgspec.structs.replace(session, seen_at=now), self._limits) - now
+            lines.append(self._session_cookies.write_use(session.id, now, max_age=max_age))
         return lines
 
     async def revoke_older_tokens(self, session: Session) -> None:
@@ -303,7 +302,7 @@ class CookieSessions:
         name = (*own, *own.values())
         cached = self._cache.get(name)
         if cached is not None:  # from now on also found by the header, without parsing it
-            self._cache.keep(cookies.header, cached, size=len(cookies.header))
+            self._cache.keep(cookies.header, cached, size=_size(cookies, cached.session))
             return cached
         session = self._session_cookies.open(own)
         if session is None:
@@ -322,7 +321,7 @@ class CookieSessions:
         # get other cookies, and the new tokens may be larger than the size that the cache counts.
         is_live = cached.begins_at <= self._now() < cached.ends_at
         if is_live and cached.newest.tokens.generation <= cached.browser_generation:
-            self._cache.keep(name, cached, size=len(cookies.header))
+            self._cache.keep(name, cached, size=_size(cookies, session))
         return cached
 
     def _forget(self, cached: CachedSession, cookie_header: bytes) -> None:
@@ -363,7 +362,7 @@ class CookieSessions:
             return []
 
     def _write_fitting(self, session: Session, other_size: int, write: Callable[..., list[bytes]]) -> list[bytes]:
-        """Write cookies that fit into a Cookie header, compressed only if they do not fit otherwise.
+        """Write cookies that fit into a Cookie header.
 
         Args:
             other_size: bytes of other cookies of the session in the same header.
@@ -374,7 +373,9 @@ class CookieSessions:
         lines = write()
         size = size_of_lines(lines) + other_size
         if size > SESSION_SHARE:
-            lines = write(compressed=True)
-        if size_of_lines(lines) + other_size > SESSION_SHARE:
             raise too_large(session.tokens, size, most=SESSION_SHARE)
         return lines
+
+
+def _size(cookies: Cookies, session: Session) -> int:
+    return len(cookies.header) + session.tokens.texts.size

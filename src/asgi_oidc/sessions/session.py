@@ -9,8 +9,7 @@ from asgi_oidc.errors import OIDCError
 from asgi_oidc.principal import read_claims
 from asgi_oidc.protocol.authorization_details import NOTHING
 from asgi_oidc.protocol.user_api import is_openid
-
-FORMAT = 3  # changes with the fields; a value of another format is not a session
+from asgi_oidc.sessions.token_texts import Texts, TokenTexts
 
 
 class UserId(NamedTuple):
@@ -23,7 +22,7 @@ class UserId(NamedTuple):
         return "UserId(...)"
 
 
-class Login(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+class Login(msgspec.Struct, frozen=True, kw_only=True):
     """One login of one user in one browser: the part of a session that never changes.
 
     Attributes:
@@ -42,7 +41,6 @@ class Login(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
         requested_details: digests of the `authorization_details` that the login has asked for, granted or not.
     """
 
-    format: int = FORMAT
     id: str
     issuer: str
     sub: str
@@ -74,15 +72,16 @@ class Login(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
         return [("created_at", self.created_at)]
 
 
-class Tokens(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+class Tokens(msgspec.Struct, frozen=True, kw_only=True):
     """The part of a session that a refresh replaces: the tokens and the user's claims. Instants in seconds.
+
+    Make one with `make_tokens`, and change it with `with_changes`.
 
     Attributes:
         generation: grows with each refresh. If the provider states the claims anew, it is at least the number of
             seconds since the login: of two processes that refresh without knowing of each other, the one with the
             latest claims has the larger generation.
-        written_claims: JSON text, which cannot be changed by accident; few requests have to decode it.
-        access_token: None if the provider issued none, and that is allowed.
+        texts: the claims and the tokens themselves.
         access_expires_at: None if the provider did not say.
         refresh_due_at: from then on, a request that needs the access token refreshes it first; None for never.
         retry_at: after a failed refresh, the next one is not tried before that.
@@ -96,12 +95,9 @@ class Tokens(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """
 
     generation: int = 0
-    written_claims: msgspec.Raw
-    id_token: str
-    access_token: str | None
+    texts: TokenTexts
     access_expires_at: int | None
     refresh_due_at: int | None = None
-    refresh_token: str | None = None
     scopes: list[str]
     retry_at: int = 0
     forced_at: int = 0
@@ -112,9 +108,29 @@ class Tokens(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     authorization_details: msgspec.Raw = NOTHING
 
     @property
+    def written_claims(self) -> msgspec.Raw:
+        """The claims as JSON text, which cannot be changed by accident; few requests have to decode it."""
+        return self.texts.written_claims()
+
+    @property
     def claims(self) -> dict[str, Any]:
         """JSON object: the claims of the ID Token, userinfo and `on_login`; a new object each time."""
         return read_claims(self.written_claims)
+
+    @property
+    def id_token(self) -> str:
+        """The newest ID Token; empty if the session has none."""
+        return self.texts.get().id_token
+
+    @property
+    def access_token(self) -> str | None:
+        """The access token; None if the session has none."""
+        return self.texts.get().access_token
+
+    @property
+    def refresh_token(self) -> str | None:
+        """The refresh token; None if the session has none."""
+        return self.texts.get().refresh_token
 
     def __repr__(self) -> str:
         return f"Tokens(generation={self.generation})"
@@ -123,7 +139,7 @@ class Tokens(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
         return [("generation", self.generation)]
 
 
-class Session(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+class Session(msgspec.Struct, frozen=True, kw_only=True):
     """A login, its newest tokens, and its last use.
 
     Attributes:
@@ -146,22 +162,6 @@ class Session(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
         return [("created_at", self.login.created_at), ("seen_at", self.seen_at)]
 
 
-class Use(msgspec.Struct, frozen=True, array_like=True):
-    """When a session was last used, in a cookie of its own.
-
-    The cookie is worth nothing without the login, so a response after a sign-out cannot bring the session back with it.
-    """
-
-    session: str
-    seen_at: int
-
-    def __repr__(self) -> str:
-        return f"Use(seen_at={self.seen_at})"
-
-    def __rich_repr__(self) -> list[tuple[str, int]]:
-        return [("seen_at", self.seen_at)]
-
-
 def earliest(ends_at: int | None, stated: object) -> int | None:
     """Return the earlier of two ends of a session: the provider can only shorten it.
 
@@ -174,11 +174,18 @@ def earliest(ends_at: int | None, stated: object) -> int | None:
     return int(stated) if ends_at is None else min(ends_at, int(stated))
 
 
-def with_use(session: Session, use: Use) -> Session:
-    """Apply the last use to its session; the use of another session is ignored."""
-    if use.session != session.id:
-        return session
-    return msgspec.structs.replace(session, seen_at=use.seen_at)
+def make_tokens(**values: Any) -> Tokens:
+    """Make tokens from the fields of `Tokens` and of `Texts`."""
+    texts = {name: values.pop(name) for name in Texts.__struct_fields__ if name in values}
+    return Tokens(texts=TokenTexts(Texts(**texts)), **values)
+
+
+def with_changes(tokens: Tokens, **changes: Any) -> Tokens:
+    """Return tokens with other values for some fields of `Tokens` or of `Texts`."""
+    texts = {name: changes.pop(name) for name in Texts.__struct_fields__ if name in changes}
+    if texts:
+        changes["texts"] = tokens.texts.replace(**texts)
+    return msgspec.structs.replace(tokens, **changes)
 
 
 def with_new_tokens(session: Session, tokens: Tokens) -> Session:
@@ -193,11 +200,6 @@ def ending_at(session: Session, at: int) -> Session:
     return msgspec.structs.replace(session, tokens=msgspec.structs.replace(session.tokens, ends_at=ends_at))
 
 
-def encode(value: Session | Login | Tokens | Use) -> bytes:
-    """Encode a value."""
-    return msgspec.json.encode(value)  # JSON: claims may contain numbers that msgpack cannot represent
-
-
 def write_claims(claims: Mapping[str, Any]) -> msgspec.Raw:
     """Encode claims as JSON text.
 
@@ -208,43 +210,3 @@ def write_claims(claims: Mapping[str, Any]) -> msgspec.Raw:
         return msgspec.Raw(msgspec.json.encode(claims))
     except (TypeError, ValueError, OverflowError, RecursionError) as exc:
         raise OIDCError("claims_not_json", "a claim that on_login returned is not a JSON value") from exc
-
-
-_sessions = msgspec.json.Decoder(Session)
-_logins = msgspec.json.Decoder(Login)
-_tokens = msgspec.json.Decoder(Tokens)
-_uses = msgspec.json.Decoder(Use)
-
-
-def decode_session(data: bytes) -> Session | None:
-    """Decode a session; None if the bytes are of another format."""
-    try:
-        session = _sessions.decode(data)
-    except (ValueError, RecursionError):
-        return None
-    return session if session.login.format == FORMAT else None
-
-
-def decode_login(data: bytes) -> Login | None:
-    """Decode a login; None if the bytes are of another format."""
-    try:
-        login = _logins.decode(data)
-    except (ValueError, RecursionError):
-        return None
-    return login if login.format == FORMAT else None
-
-
-def decode_tokens(data: bytes) -> Tokens | None:
-    """Decode tokens; None if the bytes are of another format."""
-    try:
-        return _tokens.decode(data)
-    except (ValueError, RecursionError):
-        return None
-
-
-def decode_use(data: bytes) -> Use | None:
-    """Decode a use; None if the bytes are of another format."""
-    try:
-        return _uses.decode(data)
-    except ValueError:
-        return None

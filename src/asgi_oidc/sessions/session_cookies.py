@@ -10,19 +10,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from asgi_oidc.errors import SessionTooLarge
-from asgi_oidc.sessions.cookie_packing import compress, decompress, pack, unpack
 from asgi_oidc.sessions.digests import digest, short_digest
 from asgi_oidc.sessions.sealing import Sealer
-from asgi_oidc.sessions.session import (
-    Login,
-    Session,
-    Tokens,
-    Use,
+from asgi_oidc.sessions.session import Login, Session, Tokens
+from asgi_oidc.sessions.session_format import (
     decode_login,
     decode_tokens,
     decode_use,
-    encode,
-    with_use,
+    encode_login,
+    encode_tokens,
+    encode_use,
 )
 from asgi_oidc.web.cookies import MAX_SET_COOKIE_LENGTH, CookieStyle, SameSite
 
@@ -30,6 +27,9 @@ MAX_COOKIES = 4  # token cookies of a session: about 11 kB of tokens and claims;
 MAX_DELETED = 16  # cookies of other sessions that one response deletes
 MAX_UNSEEN = 2  # token cookies deleted per session whose cookies were not sent: more do not fit into a header
 MAX_DELETED_UNSEEN = 32  # such cookies that one response deletes
+# Bytes of claims and tokens before they are compressed: what fits does not depend only on how well they compress, and
+# the memory that opened cookies take is bounded.
+MAX_UNPACKED_SIZE = 24_576
 MAX_VALUE_LENGTH = MAX_SET_COOKIE_LENGTH - 196  # characters of a value; the rest is for its name and attributes
 MAX_NAMED_PARTS = 3  # number of the largest claims and tokens that the error names
 
@@ -76,12 +76,9 @@ class SessionCookies:
         tokens = self._open_tokens(login.id, cookies) if login else None
         if login is None or tokens is None:
             return None
-        session = Session(login=login, tokens=tokens, seen_at=login.created_at)
-        if self.use_name not in cookies:
-            return session
-        # A use that we did not write means that the cookies were tampered with: no session then.
-        use = self._open_use(cookies[self.use_name])
-        return None if use is None else with_use(session, use)
+        # A last use that we did not write means that the cookies were tampered with: no session then.
+        seen_at = self._seen_at(login, cookies[self.use_name]) if self.use_name in cookies else login.created_at
+        return None if seen_at is None else Session(login=login, tokens=tokens, seen_at=seen_at)
 
     def open_login(self, cookies: Mapping[str, str]) -> Login | None:
         """Return the login, even if the token cookies are missing; None if its cookie is missing or not ours."""
@@ -97,42 +94,36 @@ class SessionCookies:
         """Return whether the browser sent the login cookie."""
         return self.name in cookies
 
-    def write(
-        self, session: Session, cookies: Mapping[str, str], *, max_age: int, compressed: bool = False
-    ) -> list[bytes]:
+    def write(self, session: Session, cookies: Mapping[str, str], *, max_age: int) -> list[bytes]:
         """Write the cookies of a new session, and delete those of older ones.
 
         Args:
             cookies: all that the browser sent.
             max_age: seconds that the browser keeps the cookies.
-            compressed: whether to compress the tokens; then opening cookies that are not cached takes longer.
 
         Raises:
             SessionTooLarge: it does not fit; the detail names the largest claims and tokens.
         """
-        login = self.sealer.seal("session", self.name, encode(session.login))
+        login = self.sealer.seal("session", self.name, encode_login(session.login))
         if len(login) > MAX_VALUE_LENGTH:
             raise SessionTooLarge(
                 detail=f"the login without tokens takes {len(login)} of {MAX_VALUE_LENGTH} characters"
             )
-        tokens = self.write_tokens(session, cookies, max_age=max_age, compressed=compressed)
+        tokens = self.write_tokens(session, cookies, max_age=max_age)
         lines = [self.style.set_cookie(self.name, login, max_age=max_age), *tokens]
         # The last use is always deleted: a form post from the provider's site does not bring its cookie along.
         own = self._names_of_pieces(session.id)
         return lines + [self.style.delete_cookie(name) for name in (*self._left_behind(cookies, own), self.use_name)]
 
-    def write_tokens(
-        self, session: Session, cookies: Mapping[str, str], *, max_age: int, compressed: bool = False
-    ) -> list[bytes]:
+    def write_tokens(self, session: Session, cookies: Mapping[str, str], *, max_age: int) -> list[bytes]:
         """Write the token cookies of a session, and delete those that are not needed any more.
 
         Raises:
             SessionTooLarge: they do not fit; the detail names the largest claims and tokens.
         """
         names = self._names_of_pieces(session.id)
-        data = (compress(pack(session.tokens)) if compressed else None) or encode(session.tokens)
-        pieces = _split(self.sealer.seal("tokens", self._bound_to(session.id), data))
-        if len(pieces) > MAX_COOKIES:
+        pieces = _split(self.sealer.seal("tokens", self._bound_to(session.id), encode_tokens(session.tokens)))
+        if len(pieces) > MAX_COOKIES or session.tokens.texts.size > MAX_UNPACKED_SIZE:
             raise too_large(session.tokens, sum(map(len, pieces)), most=MAX_COOKIES * MAX_VALUE_LENGTH)
         values = [f"{len(pieces)}.{pieces[0]}", *pieces[1:]]
         lines = [
@@ -183,9 +174,12 @@ class SessionCookies:
         """Delete cookies that other sessions left."""
         return [self.style.delete_cookie(name) for name in left_behind]
 
-    def write_use(self, use: Use, *, max_age: int) -> bytes:
-        """Write the cookie with the last use of a session."""
-        value = self.sealer.seal("seen", self.use_name, encode(use))
+    def write_use(self, session_id: str, seen_at: int, *, max_age: int) -> bytes:
+        """Write the cookie with the last use of a session, in seconds since the epoch.
+
+        The cookie is worth nothing without the login, so a response after a sign-out cannot bring the session back.
+        """
+        value = self.sealer.seal("seen", self.use_name, encode_use(session_id, seen_at))
         return self.style.set_cookie(self.use_name, value, max_age=max_age)
 
     def delete_tokens(self, session_id: str, cookies: Mapping[str, str]) -> list[bytes]:
@@ -212,16 +206,24 @@ class SessionCookies:
         elif len(sealed) > MAX_VALUE_LENGTH:
             return None
         data = self.sealer.open("tokens", f"{name} {full_digest}", sealed)
-        return None if data is None else _read_tokens(data)
+        return None if data is None else decode_tokens(data)
 
     def _bound_to(self, session_id: str) -> str:
         # The cookie's name has room for a few characters of the digest only, so the value is bound to all of it.
         full_digest = digest(session_id)
         return f"{self._tokens_prefix}{full_digest[:8]} {full_digest}"
 
-    def _open_use(self, value: str) -> Use | None:
-        data = self.sealer.open("seen", self.use_name, value)
-        return None if data is None else decode_use(data)
+    def _seen_at(self, login: Login, sealed: str) -> int | None:
+        """Return when the session was last used; None if the cookie is not ours.
+
+        After a new login, the browser may still have the cookie of the earlier session, which is ignored.
+        """
+        data = self.sealer.open("seen", self.use_name, sealed)
+        use = None if data is None else decode_use(data)
+        if use is None:
+            return None
+        session, seen_at = use
+        return seen_at if session == short_digest(login.id) else login.created_at
 
     def _left_behind(self, cookies: Mapping[str, str], own: Sequence[str]) -> list[str]:
         names = [name for name in cookies if name.startswith(self._tokens_prefix) and name not in own]
@@ -234,15 +236,6 @@ class SessionCookies:
 
 _NOTE = re.compile(r"[A-Za-z0-9_-]{8}")
 _COUNTS = tuple(str(count) for count in range(1, MAX_COOKIES + 1))
-
-
-def _read_tokens(data: bytes) -> Tokens | None:
-    if data.startswith(b"["):  # not compressed: JSON, which takes half the time to read
-        return decode_tokens(data)
-    try:
-        return unpack(decompress(data), Tokens)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _split(text: str) -> list[str]:

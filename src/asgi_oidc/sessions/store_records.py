@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 from asgi_oidc.errors import SessionTooLarge, StoreUnavailable
 from asgi_oidc.sessions.lifetimes import Limits, expires_at
 from asgi_oidc.sessions.sealing import NONCE, base64url, bound_to, derive
-from asgi_oidc.sessions.session import Session, decode_session, encode
+from asgi_oidc.sessions.session import Session
+from asgi_oidc.sessions.session_format import decode_session, encode_session
 
 MAGIC = b"oidc-session-"
 VERSION = b"1"
@@ -155,7 +156,7 @@ class Records:
         sealed_summary = _seal(keys.summary, summary, self._bound_to("summary", handle))
         head = b"".join((MAGIC, VERSION, keys.id, len(sealed_summary).to_bytes(LENGTH, "big"), sealed_summary))
         # The head is associated data: the parts of two records cannot be combined.
-        body = _seal(_key_of(keys, session.id), encode(session), self._bound_to("session", handle) + head)
+        body = _seal(_key_of(keys, session.id), encode_session(session), self._bound_to("session", handle) + head)
         record = head + body
         if len(record) > MAX_RECORD_SIZE:
             raise SessionTooLarge(

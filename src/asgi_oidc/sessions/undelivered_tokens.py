@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from asgi_oidc.sessions.session import Session, Tokens, encode
+from asgi_oidc.sessions.session import Session, Tokens
 
 MAX_SESSIONS = 10_000  # sessions whose tokens are kept
 MAX_BYTES = 64 * 1024 * 1024  # of all tokens together; to add an entry takes a login and a refresh
@@ -37,7 +37,7 @@ class UndeliveredTokens:
         """Keep the tokens of a session, replacing older ones."""
         self.version += 1
         self.drop(session.id)
-        entry = self._entries[session.id] = _Entry(session.tokens, len(encode(session.tokens)))
+        entry = self._entries[session.id] = _Entry(session.tokens, session.tokens.texts.size)
         self._bytes += entry.size
         while len(self._entries) > self._max_entries or self._bytes > self._max_bytes:
             self.drop(next(iter(self._entries)))

@@ -18,7 +18,7 @@ from asgi_oidc.protocol.claims import (
 from asgi_oidc.protocol.id_token import claim_names
 from asgi_oidc.protocol.token_endpoint import RefreshAnswer
 from asgi_oidc.sessions.lifetimes import MAX_SKEW, refresh_due_at
-from asgi_oidc.sessions.session import Session, Tokens, earliest, write_claims
+from asgi_oidc.sessions.session import Session, Tokens, earliest, with_changes, write_claims
 
 # Claims that differ in every token or answer and are not about the user; those of the last line are of Entra, Ory and
 # some introspection endpoints.
@@ -62,7 +62,7 @@ def refreshed(
         trusted_email_domains=trusted_email_domains,
         mapping=mapping,
     )
-    tokens = msgspec.structs.replace(
+    tokens = with_changes(
         rotated(session, answer),
         written_claims=write_claims(claims),
         from_access_token=from_access_token,
@@ -111,7 +111,7 @@ def claims_refreshed(
         trusted_email_domains=trusted_email_domains,
         mapping=mapping,
     )
-    tokens = msgspec.structs.replace(
+    tokens = with_changes(
         rotated(session, answer),
         written_claims=write_claims(claims),
         from_access_token=from_access_token,
@@ -159,7 +159,7 @@ def confirmed(
     merged = merge_claims(stated, kept)
     if "email" not in protected:
         merged = with_trusted_email(merged, trusted_domains=trusted_email_domains)
-    new = msgspec.structs.replace(new, written_claims=write_claims(merged))
+    new = with_changes(new, written_claims=write_claims(merged))
     return _with_generation(new, session, is_current=True, now=now)
 
 
@@ -171,7 +171,7 @@ def rotated(session: Session, answer: RefreshAnswer) -> Tokens:
 def with_refresh_token(session: Session, refresh_token: str | None) -> Tokens:
     """Return the tokens with another refresh token, or with none."""
     old = session.tokens
-    return msgspec.structs.replace(old, generation=old.generation + 1, refresh_token=refresh_token)
+    return with_changes(old, generation=old.generation + 1, refresh_token=refresh_token)
 
 
 def rights_may_differ(new: Tokens, old: Tokens) -> bool:

@@ -1,0 +1,210 @@
+"""The bytes of a session that are sealed, in cookies and in stores.
+
+A version comes first. Values that the previous release wrote are read as well (see format_3.py).
+"""
+
+from typing import Any
+
+import msgspec
+
+from asgi_oidc.protocol.authorization_details import NOTHING
+from asgi_oidc.protocol.id_token import FIRST
+from asgi_oidc.sessions import format_3
+from asgi_oidc.sessions.compact_text import restore, shorten
+from asgi_oidc.sessions.digests import SHORT_DIGEST, short_digest
+from asgi_oidc.sessions.session import Login, Session, Tokens
+from asgi_oidc.sessions.token_texts import TokenTexts
+
+VERSION = b"\x04"  # changes with the meaning of the fields; new ones may be added at the end without that
+INSTANT = 5  # bytes of seconds since the epoch
+
+_Text = Any  # text or bytes, see compact_text.py; msgspec has no type for either
+
+
+class _Login(msgspec.Struct, frozen=True, array_like=True):
+    """A `Login` as it is stored: the claims in `first` are named by their index in `FIRST`."""
+
+    id: _Text
+    issuer: str
+    sub: _Text
+    first: dict[int, Any]
+    created_at: int
+    began: int
+    sid: _Text | None = None
+    provider: str = ""
+    replaced: tuple[_Text, ...] = ()
+    set_by_on_login: tuple[str, ...] = ()
+    endpoints_digest: _Text = ""
+    dpop_key: _Text = ""
+    requested_details: tuple[_Text, ...] = ()
+
+
+class _Tokens(msgspec.Struct, frozen=True, array_like=True):
+    """`Tokens` as they are stored: `scope` as on the wire, `authorization_details` as JSON text, empty for none."""
+
+    generation: int
+    texts: bytes
+    scope: str
+    access_expires_at: int | None = None
+    refresh_due_at: int | None = None
+    ends_at: int | None = None
+    confirmed_at: int = 0
+    retry_at: int = 0
+    forced_at: int = 0
+    from_access_token: tuple[str, ...] = ()
+    id_token_claim_names: list[str] | None = None
+    authorization_details: bytes = b""
+
+
+class _Session(msgspec.Struct, frozen=True, array_like=True):
+    login: _Login
+    tokens: _Tokens
+    seen_at: int
+
+
+_logins = msgspec.msgpack.Decoder(_Login)
+_tokens = msgspec.msgpack.Decoder(_Tokens)
+_sessions = msgspec.msgpack.Decoder(_Session)
+
+
+def encode_login(login: Login) -> bytes:
+    """Encode a login."""
+    return VERSION + msgspec.msgpack.encode(_members(_stored_login(login)))
+
+
+def encode_tokens(tokens: Tokens) -> bytes:
+    """Encode tokens."""
+    return VERSION + msgspec.msgpack.encode(_members(_stored_tokens(tokens)))
+
+
+def encode_session(session: Session) -> bytes:
+    """Encode a session."""
+    login, tokens = _stored_login(session.login), _stored_tokens(session.tokens)
+    return VERSION + msgspec.msgpack.encode((_members(login), _members(tokens), session.seen_at))
+
+
+def encode_use(session_id: str, seen_at: int) -> bytes:
+    """Encode when a session was last used, in seconds since the epoch."""
+    return VERSION + short_digest(session_id).encode("ascii") + seen_at.to_bytes(INSTANT, "big")
+
+
+def decode_login(data: bytes) -> Login | None:
+    """Decode a login; None if the bytes are of another format."""
+    if not data.startswith(VERSION):
+        return format_3.decode_login(data)
+    try:
+        return _login(_logins.decode(memoryview(data)[1:]))
+    except ValueError:
+        return None
+
+
+def decode_tokens(data: bytes) -> Tokens | None:
+    """Decode tokens; None if the bytes are of another format."""
+    if not data.startswith(VERSION):
+        return format_3.decode_tokens(data)
+    try:
+        return _read_tokens(_tokens.decode(memoryview(data)[1:]))
+    except ValueError:
+        return None
+
+
+def decode_session(data: bytes) -> Session | None:
+    """Decode a session; None if the bytes are of another format."""
+    if not data.startswith(VERSION):
+        return format_3.decode_session(data)
+    try:
+        stored = _sessions.decode(memoryview(data)[1:])
+        return Session(login=_login(stored.login), tokens=_read_tokens(stored.tokens), seen_at=stored.seen_at)
+    except ValueError:
+        return None
+
+
+def decode_use(data: bytes) -> tuple[str, int] | None:
+    """Return the short digest of a session, and when it was last used; None if the bytes are of another format."""
+    if not data.startswith(VERSION):
+        use = format_3.decode_use(data)
+        return None if use is None else (short_digest(use[0]), use[1])
+    digest, instant = data[1 : 1 + SHORT_DIGEST], data[1 + SHORT_DIGEST :]
+    return (digest.decode("ascii"), int.from_bytes(instant, "big")) if len(instant) == INSTANT else None
+
+
+def _stored_login(login: Login) -> _Login:
+    return _Login(
+        shorten(login.id),
+        login.issuer,
+        shorten(login.sub),
+        {FIRST.index(name): shorten(value) if isinstance(value, str) else value for name, value in login.first.items()},
+        login.created_at,
+        login.began,
+        None if login.sid is None else shorten(login.sid),
+        login.provider,
+        tuple(shorten(each) for each in login.replaced),
+        tuple(login.set_by_on_login),
+        shorten(login.endpoints_digest),
+        shorten(login.dpop_key),
+        tuple(shorten(each) for each in login.requested_details),
+    )
+
+
+def _login(stored: _Login) -> Login:
+    return Login(
+        id=restore(stored.id),
+        issuer=stored.issuer,
+        sub=restore(stored.sub),
+        first={
+            FIRST[index]: restore(value) if isinstance(value, bytes) else value for index, value in stored.first.items()
+        },
+        created_at=stored.created_at,
+        began=stored.began,
+        sid=None if stored.sid is None else restore(stored.sid),
+        provider=stored.provider,
+        replaced=[restore(each) for each in stored.replaced],
+        set_by_on_login=list(stored.set_by_on_login),
+        endpoints_digest=restore(stored.endpoints_digest),
+        dpop_key=restore(stored.dpop_key),
+        requested_details=tuple(restore(each) for each in stored.requested_details),
+    )
+
+
+def _stored_tokens(tokens: Tokens) -> _Tokens:
+    details = bytes(tokens.authorization_details)
+    return _Tokens(
+        tokens.generation,
+        tokens.texts.packed(),
+        " ".join(tokens.scopes),
+        tokens.access_expires_at,
+        tokens.refresh_due_at,
+        tokens.ends_at,
+        tokens.confirmed_at,
+        tokens.retry_at,
+        tokens.forced_at,
+        tuple(tokens.from_access_token),
+        tokens.id_token_claim_names,
+        b"" if details == bytes(NOTHING) else details,
+    )
+
+
+def _read_tokens(stored: _Tokens) -> Tokens:
+    return Tokens(
+        generation=stored.generation,
+        texts=TokenTexts(packed=stored.texts),
+        scopes=stored.scope.split(),
+        access_expires_at=stored.access_expires_at,
+        refresh_due_at=stored.refresh_due_at,
+        ends_at=stored.ends_at,
+        confirmed_at=stored.confirmed_at,
+        retry_at=stored.retry_at,
+        forced_at=stored.forced_at,
+        from_access_token=list(stored.from_access_token),
+        id_token_claim_names=stored.id_token_claim_names,
+        authorization_details=msgspec.Raw(stored.authorization_details) if stored.authorization_details else NOTHING,
+    )
+
+
+def _members(stored: msgspec.Struct) -> list[Any]:
+    """Return the fields without those at the end that have their default."""
+    members, defaults = list(msgspec.structs.astuple(stored)), list(stored.__struct_defaults__)
+    while defaults and members[-1] == defaults[-1]:
+        members.pop()
+        defaults.pop()
+    return members

@@ -1,0 +1,65 @@
+"""Takes UUIDs out of a text: providers name groups, users and sessions by them, and 16 bytes say what 36 characters do.
+
+In the text, a mark takes the place of each UUID. The UUIDs follow each other in a table, each of them once.
+"""
+
+import re
+
+NEXT = 1  # this mark is for the UUID that follows the previous one in the table; a list that is repeated takes no space
+AT = 2  # this mark is for the UUID whose index follows in two bytes
+MAX_UUIDS = 0xFFFF  # in one table
+SIZE = 16  # bytes of a UUID
+MARKS = frozenset({NEXT, AT})
+
+_UUID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_MARK = re.compile(rb"\x01|\x02..", re.DOTALL)
+
+
+def take_uuids(text: bytes) -> tuple[bytes, bytes]:
+    """Return a text without its UUIDs, and the table of them.
+
+    Args:
+        text: contains neither of `MARKS`.
+    """
+    indexes: dict[bytes, int] = {}
+    following = 0
+
+    def mark(match: re.Match[bytes]) -> bytes:
+        nonlocal following
+        uuid = bytes.fromhex(match[0].replace(b"-", b"").decode("ascii"))
+        index = indexes.get(uuid, len(indexes))
+        if index >= MAX_UUIDS:
+            return match[0]
+        indexes[uuid] = index
+        is_next, following = index == following, index + 1
+        return bytes((NEXT,)) if is_next else bytes((AT,)) + index.to_bytes(2, "big")
+
+    return _UUID.sub(mark, text), b"".join(indexes)
+
+
+def put_uuids(text: bytes, table: bytes) -> bytes:
+    """Return the text that `take_uuids` was called with.
+
+    Raises:
+        ValueError: the table lacks a UUID.
+    """
+    if not table:
+        return text
+    uuids = [_written(table[start : start + SIZE]) for start in range(0, len(table), SIZE)]
+    following = 0
+
+    def uuid_of(match: re.Match[bytes]) -> bytes:
+        nonlocal following
+        index = following if match[0][0] == NEXT else int.from_bytes(match[0][1:], "big")
+        if index >= len(uuids):
+            raise ValueError("a UUID is missing")
+        following = index + 1
+        return uuids[index]
+
+    return _MARK.sub(uuid_of, text)
+
+
+def _written(uuid: bytes) -> bytes:
+    """Write a UUID as RFC 9562 §4 does."""
+    digits = uuid.hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}".encode("ascii")
