@@ -7,11 +7,12 @@ import httpx
 import pytest
 
 from asgi_oidc.testing import Browser, Client, FakeProvider, Persona, serve
-from asgi_oidc.web.cookie_size import SESSION_SHARE
+from asgi_oidc.web.cookie_size import MAX_COOKIE_HEADER, session_share
 from tests.real.app import protected_app
 from tests.real.nginx import nginx
 from tests.real.processes import free_port
 
+SESSION_SHARE = session_share(MAX_COOKIE_HEADER)
 pytestmark = pytest.mark.real
 
 SECRET = "0123456789abcdef" * 2 + "fedcba9876543210" * 2

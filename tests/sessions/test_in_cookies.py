@@ -17,6 +17,7 @@ from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.sessions.session import Session
 from asgi_oidc.sessions.session_cookies import MAX_VALUE_LENGTH, SessionCookies
 from asgi_oidc.testing.cookie_jar import CookieJar
+from asgi_oidc.web.cookie_size import MAX_COOKIE_HEADER
 from asgi_oidc.web.cookies import Cookies, CookieStyle
 from tests.internals import sessions_of
 from tests.protected_site import Site
@@ -46,6 +47,7 @@ class Process:
             limits,
             self.revocations,
             log or NoFeed(),
+            max_cookie_header=MAX_COOKIE_HEADER,
             has_provider=lambda login: True,
             now=lambda: self.now,
             ticks=lambda: float(self.now),
@@ -214,7 +216,7 @@ async def test_tokens_that_have_become_too_large_stay_here(process, caplog):
     """The request goes on, and the log says why the next process will not know them."""
     await process.begin()
     active = await process.request()
-    large = with_tokens(generation=1, access_token="x" * (4 * MAX_VALUE_LENGTH))
+    large = with_tokens(generation=1, access_token="xxxx!" * MAX_VALUE_LENGTH)
     await process.sessions.change(active.session, lambda current: large)
 
     assert process.answer(active) == []

@@ -31,7 +31,7 @@ LOGIN = Login(
 )
 TOKENS = make_tokens(
     written_claims=write_claims({"name": "Alice", "roles": ["admin"], "deep": {"a": [1, 2.5, None, True]}}),
-    id_token="an-id-token",
+    id_token="e30.e30.an-id-token",
     access_token="an-access-token",
     access_expires_at=None,
     scopes=["openid"],

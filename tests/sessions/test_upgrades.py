@@ -26,7 +26,7 @@ SEALER = Sealer([SECRET], context=CONTEXT)
 STYLE, STEM = CookieStyle(secure=True), "oidc-x"
 DIGESTS = UserDigests(ISSUER)
 OLD_LOGIN = msgspec.structs.replace(LOGIN, sid="s1", replaced=["B" * 43])
-OLD_TOKENS = with_changes(TOKENS, written_claims=write_claims({"name": "Alice"}))
+OLD_TOKENS = with_changes(TOKENS, id_token="an-id-token", written_claims=write_claims({"name": "Alice"}))
 TAG = "UJ9ZK2N3rLJW5THV"
 DIGEST_OF_ALICE = "K9gGyX8OAK8aH8Myj6djqSaXI8jbj6xPk69x2xhtbpA"
 RECORD = (

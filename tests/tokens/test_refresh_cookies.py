@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
+from secrets import token_hex
 from typing import Any
 
 import anyio
@@ -176,7 +177,7 @@ async def test_tokens_that_grow_beyond_the_cookies_serve_this_process(site, capl
 
 async def test_tokens_that_shrink_leave_no_piece_behind(site):
     """An old piece would cost room in every request, and make nobody of somebody when it fits nothing."""
-    site.provider.id_token_overrides = {"groups": ["a-group-with-a-long-name"] * 45}
+    site.provider.id_token_overrides = {"groups": [token_hex(16) for _ in range(200)]}
     browser = await site.signed_in()
     pieces = len([name for name in session_cookies(browser) if "-tokens-" in name])
     site.provider.id_token_overrides = {"groups": []}

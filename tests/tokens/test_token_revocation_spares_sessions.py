@@ -82,7 +82,7 @@ async def test_a_session_that_does_not_fit_ends_no_other_one():
     """Sealed cookies have little room."""
     site = site_of()
     browser = await site.signed_in()
-    site.provider.id_token_overrides = {"groups": ["x" * 40] * 400}
+    site.provider.id_token_overrides = {"groups": ["x" * 40] * 700}
 
     failed = await browser.get("/auth/login")
     site.provider.id_token_overrides = {}

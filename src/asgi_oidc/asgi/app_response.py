@@ -12,7 +12,6 @@ from asgi_oidc.policy.policy import MatchedPolicy
 from asgi_oidc.sessions.repository import ActiveSession, SessionRepository
 from asgi_oidc.web.asgi_types import Message, Receive, Send
 from asgi_oidc.web.caching import BY_COOKIE, BY_COOKIE_WITHOUT_TOKEN, private_headers
-from asgi_oidc.web.cookie_size import MAX_COOKIE_HEADER
 from asgi_oidc.web.cors import readable_headers
 from asgi_oidc.web.request import Request
 
@@ -50,7 +49,9 @@ class AppResponses:
         """Return the Set-Cookie lines that are due for the session, and the deletions that make room for them."""
         # The app called us, so it sees whatever is raised here: no frame of ours may be in the traceback.
         lines = call_sanitized(self.sessions.cookies_due, active, request.cookies)
-        if len(request.cookie_header) + sum(map(len, lines)) <= MAX_COOKIE_HEADER:  # true for most requests
+        if (
+            len(request.cookie_header) + sum(map(len, lines)) <= self._budget.max_cookie_header
+        ):  # true for most requests
             return lines
         return [*lines, *call_sanitized(self._budget.make_room, request.cookies, lines, now=self._now())]
 

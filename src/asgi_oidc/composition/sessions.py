@@ -151,6 +151,7 @@ def make_services(settings: Settings, shared: SharedServices) -> tuple[SessionSe
             limits,
             revocations,
             feed,
+            max_cookie_header=settings.max_cookie_header,
             has_provider=shared.providers.has_at_once,
             now=now,
             ticks=time.monotonic,
@@ -181,7 +182,7 @@ def make_services(settings: Settings, shared: SharedServices) -> tuple[SessionSe
         authentication_requests=AuthenticationRequests(sealer),
         loops=LoginLoops(sealer, style, stem, settings.session_idle),
         forms=forms,
-        budget=CookieBudget(style.name(stem), transactions, forms),
+        budget=CookieBudget(style.name(stem), transactions, forms, settings.max_cookie_header),
         stale_cookies=StaleCookies(repository, transactions, now=now),
         last_provider=LastProvider(style, stem, is_on=len(settings.fixed_providers) > 1),
     )

@@ -196,7 +196,13 @@ Fix: Look up the code; the part after `refresh_` is the cause.
 TOKENS_NOT_KEPT = Event("tokens_not_kept", logging.WARNING)
 """Refreshed tokens do not fit into cookies; this process keeps them.
 
-Fix: Drop claims in `on_login`, or use a `store`.
+Fix: Request fewer claims, keep fewer `tokens`, or use a `store`; `detail` says what would suffice.
+"""
+SESSION_LARGE = Event("session_large", logging.WARNING)
+"""A session takes more than three quarters of the bytes that its cookies may have: if its claims or tokens grow, its
+user cannot sign in any more. `largest` names what takes most of them. Logged at most once a minute.
+
+Fix: Request fewer claims, keep fewer `tokens`, use a `store`, or raise `max_cookie_header` if all proxies accept that.
 """
 RECHECK_FAILED = Event("recheck_failed", logging.WARNING)
 """The provider could not be asked whether a session is still valid (`recheck`); the session continues, and a later

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from asgi_oidc.login.interrupted_forms import InterruptedForms
 from asgi_oidc.login.login_transactions import MAX_BYTES, Transactions
-from asgi_oidc.web.cookie_size import LOGIN_SHARE, MAX_COOKIE_HEADER, SMALL_COOKIES_SHARE, cookies_after, size_of
+from asgi_oidc.web.cookie_size import LOGIN_SHARE, SMALL_COOKIES_SHARE, cookies_after, size_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,11 +14,13 @@ class CookieBudget:
 
     Attributes:
         stem: how the names of all our cookies begin.
+        max_cookie_header: bytes of all our cookies.
     """
 
     stem: str
     transactions: Transactions
     forms: InterruptedForms
+    max_cookie_header: int
 
     def room_for_logins(self, cookies: Mapping[str, str], *, form: str = "") -> int:
         """Return the bytes that the cookies of all logins in progress may take, including a new one.
@@ -31,14 +33,14 @@ class CookieBudget:
         others = {name: value for name, value in cookies.items() if name not in logins}
         return max(
             LOGIN_SHARE,
-            min(MAX_BYTES, MAX_COOKIE_HEADER - SMALL_COOKIES_SHARE - size_of(self.forms.with_form(others, form))),
+            min(MAX_BYTES, self.max_cookie_header - SMALL_COOKIES_SHARE - size_of(self.forms.with_form(others, form))),
         )
 
     def has_room_for(self, form: str, cookies: Mapping[str, str]) -> bool:
         """Return whether there is room for a form, in addition to the present cookies and a login in progress."""
         logins = set(self.transactions.names(cookies))
         others = {name: value for name, value in self._own(cookies).items() if name not in logins}
-        return size_of(self.forms.with_form(others, form)) + SMALL_COOKIES_SHARE + LOGIN_SHARE <= MAX_COOKIE_HEADER
+        return size_of(self.forms.with_form(others, form)) + SMALL_COOKIES_SHARE + LOGIN_SHARE <= self.max_cookie_header
 
     def make_room(
         self, cookies: Mapping[str, str], lines: Sequence[bytes], *, now: int, keeps_form: bool = False
@@ -50,7 +52,7 @@ class CookieBudget:
             keeps_form: whether logins in progress are deleted before the form.
         """
         after = cookies_after(self._own(cookies), lines)
-        too_much = size_of(after) - MAX_COOKIE_HEADER
+        too_much = size_of(after) - self.max_cookie_header
         if too_much <= 0:
             return []
         old = {name: value for name, value in after.items() if name not in cookies_after({}, lines)}
@@ -61,7 +63,7 @@ class CookieBudget:
             if too_much <= 0:
                 break
             deletions += deleted
-            too_much = size_of(cookies_after(after, deletions)) - MAX_COOKIE_HEADER
+            too_much = size_of(cookies_after(after, deletions)) - self.max_cookie_header
         return deletions
 
     def _own(self, cookies: Mapping[str, str]) -> dict[str, str]:

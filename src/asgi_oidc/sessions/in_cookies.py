@@ -14,13 +14,19 @@ from asgi_oidc.sessions.lifetimes import Limits, expires_at, fresh_period, is_li
 from asgi_oidc.sessions.repository import ENDED, EXPIRED, LOCK_LIFETIME, NOT_OURS, ActiveSession, Change, NoSession
 from asgi_oidc.sessions.revocation_feed import RevocationFeed
 from asgi_oidc.sessions.revocations import AT_ONCE, Revocation, Revocations
-from asgi_oidc.sessions.session import Login, Session, UserId
+from asgi_oidc.sessions.session import Login, Session, Tokens, UserId
 from asgi_oidc.sessions.session_cache import SessionCache
-from asgi_oidc.sessions.session_cookies import SessionCookies, too_large
+from asgi_oidc.sessions.session_cookies import SessionCookies
+from asgi_oidc.sessions.session_size import largest_parts, too_large
 from asgi_oidc.sessions.undelivered_tokens import UndeliveredTokens
-from asgi_oidc.web.cookie_size import SESSION_SHARE, size_of, size_of_lines
+from asgi_oidc.web.cookie_size import session_share, size_of_lines
 from asgi_oidc.web.cookies import Cookies
 
+# Bytes of claims and tokens before they are compressed: what fits does not depend only on how well they compress, and
+# the memory that opened cookies take is bounded.
+MAX_UNPACKED_SIZE = 24_576
+LARGE = 0.75  # of the bytes that a session may take: from then on, the log says so
+LARGE_LOG_PAUSE = 60.0  # seconds; many sessions of a site are alike
 MAX_LAST_USES = 10_000  # sessions; the least recently used are forgotten first
 
 
@@ -38,6 +44,7 @@ class CookieSessions:
         revocations: Revocations,
         feed: RevocationFeed,
         *,
+        max_cookie_header: int,
         has_provider: Callable[[Login], bool | None],
         now: Callable[[], int],
         ticks: Callable[[], float],
@@ -45,6 +52,7 @@ class CookieSessions:
         """Keep sessions in cookies.
 
         Args:
+            max_cookie_header: bytes of all our cookies.
             has_provider: whether the app still has the provider of a session; None if that takes waiting.
             now: seconds since the epoch.
             ticks: seconds of a monotonic clock.
@@ -53,6 +61,8 @@ class CookieSessions:
         self._limits = limits
         self._revocations = revocations
         self._feed = feed
+        self._max_size = session_share(max_cookie_header)
+        self._large_logged_at = -math.inf
         self._has_provider = has_provider
         self._now = now
         self._ticks = ticks
@@ -143,11 +153,11 @@ class CookieSessions:
         self, session: Session, cookies: Mapping[str, str], *, unseen: Sequence[str] = (), hides_cookies: bool = False
     ) -> list[bytes]:
         """Write all cookies of a new session."""
-        write, max_age = self._session_cookies.write, self._limits.lifetime
+        max_age = self._limits.lifetime
         notes = [self._session_cookies.write_note(session.id, max_age=max_age)] if hides_cookies else []
-        lines = self._write_fitting(session, size_of_lines(notes), partial(write, session, cookies, max_age=max_age))
+        self._check_size(session, other_size=size_of_lines(notes))
         return [
-            *lines,
+            *self._session_cookies.write(session, cookies, max_age=max_age),
             *notes,
             *self._session_cookies.delete_unseen([*unseen, *self._session_cookies.noted_sessions(cookies)], cookies),
         ]
@@ -352,30 +362,40 @@ class CookieSessions:
         if session.tokens.generation <= active.browser_generation:
             return []
         max_age = session.login.created_at + self._limits.lifetime - now
-        login = size_of({self._session_cookies.name: self.cookie(cookies)})
         try:
-            return self._write_fitting(
-                session, login, partial(self._session_cookies.write_tokens, session, cookies, max_age=max_age)
-            )
+            self._check_size(session)
+            return self._session_cookies.write_tokens(session, cookies, max_age=max_age)
         except SessionTooLarge as error:  # they stay in this process, and the request goes on
             events.log(events.TOKENS_NOT_KEPT, code=error.code, detail=error.detail)
             return []
 
-    def _write_fitting(self, session: Session, other_size: int, write: Callable[..., list[bytes]]) -> list[bytes]:
-        """Write cookies that fit into a Cookie header.
+    def _check_size(self, session: Session, *, other_size: int = 0) -> None:
+        """Refuse a session that proxies would not accept, and log one that is about to become too large.
 
         Args:
-            other_size: bytes of other cookies of the session in the same header.
+            other_size: bytes of further cookies that belong to the session.
 
         Raises:
-            SessionTooLarge: they do not fit; the detail names the largest claims and tokens.
+            SessionTooLarge: the detail names what is large, and what would suffice.
         """
-        lines = write()
-        size = size_of_lines(lines) + other_size
-        if size > SESSION_SHARE:
-            raise too_large(session.tokens, size, most=SESSION_SHARE)
-        return lines
+        tokens, most = session.tokens, self._max_size - other_size
+        size, unpacked = self._session_cookies.size(session, tokens), tokens.texts.size
+        if unpacked > MAX_UNPACKED_SIZE:
+            raise SessionTooLarge(
+                detail=f"request fewer claims, or set store: claims and tokens take {unpacked} bytes before they are "
+                f"compressed, and at most {MAX_UNPACKED_SIZE} fit; largest: {largest_parts(tokens, _unpacked_size)}"
+            )
+        if size > most:
+            raise too_large(tokens, partial(self._session_cookies.size, session), most=most)
+        if size > LARGE * self._max_size and self._ticks() >= self._large_logged_at + LARGE_LOG_PAUSE:
+            self._large_logged_at = self._ticks()
+            largest = largest_parts(tokens, partial(self._session_cookies.size, session))
+            events.log(events.SESSION_LARGE, size=size, most=self._max_size, largest=largest)
 
 
 def _size(cookies: Cookies, session: Session) -> int:
     return len(cookies.header) + session.tokens.texts.size
+
+
+def _unpacked_size(tokens: Tokens) -> int:
+    return tokens.texts.size

@@ -93,6 +93,11 @@ def base64url(data: bytes) -> str:
     return binascii.b2a_base64(data, newline=False).translate(_TO_URLSAFE).rstrip(b"=").decode("ascii")
 
 
+def sealed_length(size: int) -> int:
+    """Return how many characters a sealed value of that many bytes has."""
+    return -(-(NONCE + size + TAG) * 4 // 3)
+
+
 def decode_base64url(text: str) -> bytes | None:
     """Decode only the spelling that `base64url` writes, so that no other text has the same value; else None."""
     if "+" in text or "/" in text or "=" in text:

@@ -5,13 +5,14 @@ change with each refresh, and the last use have cookies of their own. Without th
 response that arrives after a sign-out never brings a session back.
 """
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from asgi_oidc.errors import SessionTooLarge
 from asgi_oidc.sessions.digests import digest, short_digest
-from asgi_oidc.sessions.sealing import Sealer
+from asgi_oidc.sessions.sealing import Sealer, sealed_length
 from asgi_oidc.sessions.session import Login, Session, Tokens
 from asgi_oidc.sessions.session_format import (
     decode_login,
@@ -27,11 +28,7 @@ MAX_COOKIES = 4  # token cookies of a session: about 11 kB of tokens and claims;
 MAX_DELETED = 16  # cookies of other sessions that one response deletes
 MAX_UNSEEN = 2  # token cookies deleted per session whose cookies were not sent: more do not fit into a header
 MAX_DELETED_UNSEEN = 32  # such cookies that one response deletes
-# Bytes of claims and tokens before they are compressed: what fits does not depend only on how well they compress, and
-# the memory that opened cookies take is bounded.
-MAX_UNPACKED_SIZE = 24_576
 MAX_VALUE_LENGTH = MAX_SET_COOKIE_LENGTH - 196  # characters of a value; the rest is for its name and attributes
-MAX_NAMED_PARTS = 3  # number of the largest claims and tokens that the error names
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +99,7 @@ class SessionCookies:
             max_age: seconds that the browser keeps the cookies.
 
         Raises:
-            SessionTooLarge: it does not fit; the detail names the largest claims and tokens.
+            SessionTooLarge: it does not fit, whatever proxies accept.
         """
         login = self.sealer.seal("session", self.name, encode_login(session.login))
         if len(login) > MAX_VALUE_LENGTH:
@@ -119,12 +116,14 @@ class SessionCookies:
         """Write the token cookies of a session, and delete those that are not needed any more.
 
         Raises:
-            SessionTooLarge: they do not fit; the detail names the largest claims and tokens.
+            SessionTooLarge: they do not fit, whatever proxies accept.
         """
         names = self._names_of_pieces(session.id)
         pieces = _split(self.sealer.seal("tokens", self._bound_to(session.id), encode_tokens(session.tokens)))
-        if len(pieces) > MAX_COOKIES or session.tokens.texts.size > MAX_UNPACKED_SIZE:
-            raise too_large(session.tokens, sum(map(len, pieces)), most=MAX_COOKIES * MAX_VALUE_LENGTH)
+        if len(pieces) > MAX_COOKIES:
+            raise SessionTooLarge(
+                detail=f"the session needs {len(pieces)} cookies, and at most {MAX_COOKIES} are written"
+            )
         values = [f"{len(pieces)}.{pieces[0]}", *pieces[1:]]
         lines = [
             self.style.set_cookie(name, value, max_age=max_age) for name, value in zip(names, values, strict=False)
@@ -173,6 +172,14 @@ class SessionCookies:
     def delete_left_behind(self, left_behind: Iterable[str]) -> list[bytes]:
         """Delete cookies that other sessions left."""
         return [self.style.delete_cookie(name) for name in left_behind]
+
+    def size(self, session: Session, tokens: Tokens) -> int:
+        """Return how many bytes the session would take in a Cookie header with these tokens, without its last use."""
+        login = sealed_length(len(encode_login(session.login))) + len(f"{self.name}=; ")
+        sealed = sealed_length(len(encode_tokens(tokens)))
+        pieces = max(1, math.ceil(sealed / MAX_VALUE_LENGTH))
+        names = len(f"{self.tokens_name(session.id)}=; 1.") + (pieces - 1) * len(f"{self.tokens_name(session.id)}.1=; ")
+        return login + sealed + names
 
     def write_use(self, session_id: str, seen_at: int, *, max_age: int) -> bytes:
         """Write the cookie with the last use of a session, in seconds since the epoch.
@@ -240,15 +247,3 @@ _COUNTS = tuple(str(count) for count in range(1, MAX_COOKIES + 1))
 
 def _split(text: str) -> list[str]:
     return [text[start : start + MAX_VALUE_LENGTH] for start in range(0, len(text), MAX_VALUE_LENGTH)] or [""]
-
-
-def too_large(tokens: Tokens, size: int, *, most: int) -> SessionTooLarge:
-    """Return the error for a session that does not fit, naming its largest claims and tokens."""
-    sizes = {f"claim {name}": len(str(value)) for name, value in tokens.claims.items()}
-    sizes |= {name: len(getattr(tokens, name) or "") for name in ("id_token", "access_token", "refresh_token")}
-    largest = sorted(sizes, key=lambda name: -sizes[name])[:MAX_NAMED_PARTS]
-    named = ", ".join(f"{name} ({sizes[name]})" for name in largest)
-    return SessionTooLarge(  # the fix comes first, as logs cut long details
-        detail=f"drop claims in on_login, request fewer, or keep sessions in a store: the session needs {size} "
-        f"characters in cookies, and at most {most} fit; largest: {named}"
-    )

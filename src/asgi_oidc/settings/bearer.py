@@ -17,7 +17,7 @@ from asgi_oidc.settings.bearer_readers import (
     read_proxies,
     read_token_types,
 )
-from asgi_oidc.settings.value_checks import read_switch, span_reader
+from asgi_oidc.settings.value_checks import number_reader, read_switch
 
 OnToken = Callable[..., Awaitable[Mapping[str, Any] | None]]
 """Called with the user and a copy of the claims; changes the copy, returns new claims, or raises `LoginRefused`."""
@@ -133,7 +133,7 @@ READERS: Mapping[str, tuple[str, Callable[[Any], object]]] = {
     "allow_missing_audience": ("allow_missing_audience", read_switch),
     "introspect": ("introspect", read_introspect),
     "introspect_jwt": ("introspect_jwt", read_switch),
-    "introspection_cache": ("introspection_cache", span_reader(0, MAX_INTROSPECTION_CACHE, example=30)),
+    "introspection_cache": ("introspection_cache", number_reader(0, MAX_INTROSPECTION_CACHE, example=30)),
     "dpop": ("dpop", read_proof),
     "dpop_nonce": ("dpop_nonce", read_switch),
     "mtls": ("mtls", read_proof),

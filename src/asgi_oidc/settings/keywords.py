@@ -157,6 +157,15 @@ class Keywords(ProviderKeywords, total=False):
     Default: `43200`. Variable: `OIDC_SESSION_LIFETIME`. Since 0.1.
     """
 
+    max_cookie_header: int
+    """How many bytes all cookies of the middleware may take in a request, from 4000 to 16000.
+
+    Raise it only if all proxies and servers accept longer header lines: nginx and most others accept 8 kB (8192 bytes)
+    by default, and answer 400 to every longer one. A session that does not fit is refused when the user signs in.
+
+    Default: `8000`. Variable: `OIDC_MAX_COOKIE_HEADER`. Since 0.2.
+    """
+
     recheck: int | None
     """How often the provider is asked whether a session in use is still valid, in seconds; at least 30.
 

@@ -38,6 +38,7 @@ from asgi_oidc.settings.value_checks import (
     MAX_SPAN,
     MIN_RECHECK,
     OnLogin,
+    number_reader,
     read_app_name,
     read_auth_path,
     read_base_urls,
@@ -49,11 +50,11 @@ from asgi_oidc.settings.value_checks import (
     read_secrets,
     read_store,
     read_switch,
-    span_reader,
 )
 from asgi_oidc.settings.variable_names import variable_of
 from asgi_oidc.stores.memory import MemoryStore
 from asgi_oidc.stores.store import SessionStore
+from asgi_oidc.web.cookie_size import COOKIE_HEADER_RANGE, MAX_COOKIE_HEADER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +113,7 @@ class Settings(ResponseAlgorithmSettings):
     logout_store: SessionStore | None = field(repr=False)
     session_idle: int
     session_lifetime: int
+    max_cookie_header: int
     recheck: int | None
     websocket_activity: bool
     leeway: int
@@ -321,11 +323,12 @@ READERS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
     "health_path": (None, read_health_path),
     "store": (None, read_store),
     "logout_store": (None, read_store),
-    "session_idle": (3600, span_reader(1, MAX_SPAN, example=3600)),
-    "session_lifetime": (12 * 3600, span_reader(1, MAX_SPAN, example=43200)),
-    "recheck": (None, span_reader(MIN_RECHECK, MAX_SPAN, example=300)),
+    "session_idle": (3600, number_reader(1, MAX_SPAN, example=3600)),
+    "session_lifetime": (12 * 3600, number_reader(1, MAX_SPAN, example=43200)),
+    "max_cookie_header": (MAX_COOKIE_HEADER, number_reader(*COOKIE_HEADER_RANGE, unit="bytes", example=12_000)),
+    "recheck": (None, number_reader(MIN_RECHECK, MAX_SPAN, example=300)),
     "websocket_activity": (False, read_switch),
-    "leeway": (30, span_reader(0, MAX_LEEWAY, example=30)),
+    "leeway": (30, number_reader(0, MAX_LEEWAY, example=30)),
     "post_logout_redirect_uri": (None, read_post_logout_redirect_uri),
     "claims": (None, read_claims_setting),
     "on_login": (None, read_on_login),

@@ -377,13 +377,13 @@ def read_on_event(value: object) -> OnEvent:
     return value  # a signature cannot be checked
 
 
-def span_reader(shortest: int, longest: int, *, example: int) -> Callable[[object], int]:
-    """Make a reader of whole seconds between two limits."""
+def number_reader(least: int, most: int, *, unit: str = "seconds", example: int) -> Callable[[object], int]:
+    """Make a reader of whole numbers of a unit, between two limits."""
 
     def read(value: object) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not shortest <= value <= longest:
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
             raise ValueError(
-                f"must be a whole number of seconds such as {example}, from {shortest} to {longest}, "
+                f"must be a whole number of {unit} such as {example}, from {least} to {most}, "
                 f"got {describe_value(value)}"
             )
         return value

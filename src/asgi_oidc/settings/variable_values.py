@@ -161,6 +161,7 @@ _PARSERS_BY_NAME: Mapping[str, Callable[[str], Any]] = {
     "app_colors": _mapping,
     "session_idle": read_number,
     "session_lifetime": read_number,
+    "max_cookie_header": read_number,
     "leeway": read_number,
     "recheck": read_number,
     "frontchannel_logout": read_switch_text,

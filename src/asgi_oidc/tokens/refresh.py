@@ -30,7 +30,7 @@ from asgi_oidc.provider.omitted_groups import log_omitted_groups
 from asgi_oidc.sessions.lifetimes import Limits, ends_for_good_at
 from asgi_oidc.sessions.repository import ActiveSession, Change, SessionRepository
 from asgi_oidc.sessions.revocations import Revocations
-from asgi_oidc.sessions.session import Session, Tokens, with_new_tokens
+from asgi_oidc.sessions.session import Session, Tokens, with_changes, with_new_tokens
 from asgi_oidc.single_flight import SingleFlight
 from asgi_oidc.stores.store_failures import log_store_error, log_store_failure
 from asgi_oidc.telemetry import catalogue
@@ -262,7 +262,7 @@ class TokenRefresher:
         if isinstance(error, TokenRejected) and error.code not in INCONCLUSIVE_CODES:
             # It may belong to another user, so the session goes on without a refresh token. It is not revoked: if it is
             # ours after all, the provider may end more than this token (see `revoke`), while the session goes on.
-            tokens = msgspec.structs.replace(tokens, refresh_token=None)
+            tokens = with_changes(tokens, refresh_token=None)
         lock.session = await self.save(lock, tokens)
 
     async def _remember_failure(self, lock: RefreshLock, error: OIDCError | TimeoutError) -> RefreshFailed:

@@ -7,12 +7,17 @@ break a session.
 
 from collections.abc import Iterable, Mapping
 
-MAX_COOKIE_HEADER = 8000  # bytes of all cookies of one middleware, as a browser sends them
-SMALL_COOKIES_SHARE = 300  # bytes of it, for the cookies of the last use and of the login count
+# Bytes of all cookies of one middleware, as a browser sends them; the default of the setting `max_cookie_header`.
+MAX_COOKIE_HEADER = 8000
+COOKIE_HEADER_RANGE = (4000, 16_000)  # the smallest and the largest value of the setting
+SMALL_COOKIES_SHARE = 200  # bytes of it, for the cookies of the last use and of the login count
 # Bytes of it that are always left for logins in progress; at most `MAX_BYTES` of login/login_transactions.py.
-LOGIN_SHARE = 1200
-# Bytes of it for a session in encrypted cookies, which leaves room for at least one login in progress.
-SESSION_SHARE = MAX_COOKIE_HEADER - SMALL_COOKIES_SHARE - LOGIN_SHARE
+LOGIN_SHARE = 700
+
+
+def session_share(max_cookie_header: int) -> int:
+    """Return the bytes for a session in encrypted cookies, which leave room for at least one login in progress."""
+    return max_cookie_header - SMALL_COOKIES_SHARE - LOGIN_SHARE
 
 
 def size_of(cookies: Mapping[str, str]) -> int:

@@ -14,7 +14,6 @@ from asgi_oidc.protocol.jwk_thumbprint import public_key_thumbprint
 from asgi_oidc.protocol.messages import Answer, Call
 from asgi_oidc.provider.http import Http, HttpClient
 from asgi_oidc.settings.settings import Settings
-from asgi_oidc.web.cookie_size import MAX_COOKIE_HEADER
 from asgi_oidc.web.cookies import COOKIE_PREFIX
 
 # What browsers send when somebody opens a page.
@@ -176,9 +175,10 @@ def _changes(cookie: str, *, secure: bool) -> Iterator[str]:
 
 async def _try_size(http: Http, client: RecordingClient, host: Settings) -> list[Finding]:
     """Send as many bytes of cookies as ours may have, under a name that means nothing to anybody."""
-    names = [f"doctor{number}" for number in range(MAX_COOKIE_HEADER // COOKIE_SIZE)]
+    most = host.max_cookie_header
+    names = [f"doctor{number}" for number in range(most // COOKIE_SIZE)]
     cookie = "; ".join(f"{name}={'x' * COOKIE_SIZE}" for name in names)
-    cookie += f"; doctor={'x' * (MAX_COOKIE_HEADER - len(cookie) - len('; doctor='))}"
+    cookie += f"; doctor={'x' * (most - len(cookie) - len('; doctor='))}"
     client.cookie = cookie
     try:
         answer = await http.send(Call("GET", host.url_of("session"), JSON), endpoint="app")
@@ -188,7 +188,7 @@ async def _try_size(http: Http, client: RecordingClient, host: Settings) -> list
         if answer.status not in TOO_LARGE:
             return []
         status = f"status {answer.status}"
-    problem = f"a request with {MAX_COOKIE_HEADER} bytes of cookies is refused ({status}); ours may need as many"
+    problem = f"a request with {most} bytes of cookies is refused ({status}); ours may need as many"
     fix = "raise the limit of the proxy or server (large_client_header_buffers 4 16k at nginx), or set store"
     return [_found("large_cookies_refused", host, problem, fix)]
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 from asgi_oidc.cli.doctor.examined_app import ExaminedApp, name_setting
 from asgi_oidc.cli.doctor.finding import Finding
-from asgi_oidc.web.cookie_size import MAX_COOKIE_HEADER
 
 _FIELD_SIZE = re.compile(r"--limit-request-field[_-]size[= ](\d{1,9})")
 
@@ -20,20 +19,21 @@ def check_sizes(site: ExaminedApp) -> Iterator[Finding]:
         return
     sharing = [other for other in site.others if other.settings.store is None and _shares_host(site, other)]
     if sharing and site.settings.base_url == min(each.settings.base_url for each in (site, *sharing)):
-        total = MAX_COOKIE_HEADER * (len(sharing) + 1)
+        total = sum(each.settings.max_cookie_header for each in (site, *sharing))
         problem = (
             f"{len(sharing) + 1} middlewares on this host keep sessions in cookies, which may add up to {total} bytes: "
             "nginx and most other proxies accept a header line of 8 kB"
         )
         fix = "set store for them, or use one middleware around the whole site"
         yield Finding("cookies_add_up", problem, fix, where=site.settings.origin)
+    most = site.settings.max_cookie_header
     limit = _FIELD_SIZE.search(site.environ.get("GUNICORN_CMD_ARGS", ""))
-    if limit is not None and 0 < int(limit[1]) < MAX_COOKIE_HEADER + len("Cookie: "):
-        problem = f"the server accepts header lines of {limit[1]} bytes; cookies may need {MAX_COOKIE_HEADER}"
+    if limit is not None and 0 < int(limit[1]) < most + len("Cookie: "):
+        problem = f"the server accepts header lines of {limit[1]} bytes; cookies may need {most}"
         fix = "set --limit-request-field_size to 8190 or more, or set store"
         yield Finding("header_limit_small", problem, fix, where="GUNICORN_CMD_ARGS")
     problem = (
-        f"sessions are in cookies of up to {MAX_COOKIE_HEADER} bytes. A proxy has to accept them: at nginx, set "
+        f"sessions are in cookies of up to {most} bytes. A proxy has to accept them: at nginx, set "
         "proxy_buffer_size 16k and proxy_buffers 8 16k"
     )
     yield Finding("proxy_buffers", problem, where=name_setting("store"))

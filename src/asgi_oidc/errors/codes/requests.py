@@ -189,7 +189,7 @@ SESSIONS = [
     Code(
         "session_too_large",
         "The session does not fit into cookies, or into the store.",
-        "Drop claims in `on_login`, request fewer, or use a `store`. The log line names the largest parts.",
+        "Request fewer claims, keep fewer `tokens`, or use a `store`. The log line says what would suffice.",
     ),
 ]
 

@@ -1,0 +1,94 @@
+"""Explains what makes a session large, and what would make it small enough for cookies."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from asgi_oidc.errors import SessionTooLarge
+from asgi_oidc.protocol.json_objects import InvalidJSON, read_object
+from asgi_oidc.sessions.kept_tokens import ACCESS_TOKEN, ID_TOKEN, REFRESH_TOKEN, SHORT_FORMS, keep
+from asgi_oidc.sessions.sealing import base64url, decode_base64url
+from asgi_oidc.sessions.session import Tokens, with_changes, write_claims
+
+MAX_NAMED = 3  # claims and tokens that a log line names
+MIN_NAMED = 100  # bytes of cookies; smaller ones are not worth naming
+TOKEN_NAMES = (ID_TOKEN, ACCESS_TOKEN, REFRESH_TOKEN)
+
+Measure = Callable[[Tokens], int]
+
+
+def largest_parts(tokens: Tokens, measure: Measure) -> str:
+    """Name the claims and tokens that take most of the cookies, each with the bytes that it takes.
+
+    A claim counts wherever it is: in the claims of the session, and in all tokens.
+
+    Args:
+        measure: returns how many bytes of cookies a session with these tokens takes.
+    """
+    size = measure(tokens)
+    by_length = sorted(tokens.claims, key=lambda name: -len(write_claims({name: tokens.claims[name]})))
+    parts = {f"claim {name}": size - measure(without_claims(tokens, [name])) for name in by_length[:MAX_NAMED]}
+    for name in TOKEN_NAMES:
+        parts[name] = size - measure(with_changes(tokens, **{name: "" if name == ID_TOKEN else None}))
+    largest = sorted(parts, key=lambda name: -parts[name])[:MAX_NAMED]
+    return ", ".join(f"{name} ({parts[name]})" for name in largest if parts[name] >= MIN_NAMED)
+
+
+def too_large(tokens: Tokens, measure: Measure, *, most: int) -> SessionTooLarge:
+    """Return the error for a session that does not fit into cookies: what is large, and what would suffice.
+
+    Args:
+        measure: returns how many bytes of cookies a session with these tokens takes.
+        most: bytes that it may need.
+    """
+    size = measure(tokens)
+    ways = [*_fewer_claims(tokens, measure, most), *_fewer_tokens(tokens, measure, most)]
+    ways += ["set store", f"raise max_cookie_header by {size - most}, if all proxies accept that"]
+    return SessionTooLarge(  # the fix comes first, as logs cut long details
+        detail=f"{'; or '.join(ways)}: the session needs {size} bytes of cookies, and at most {most} fit; "
+        f"largest: {largest_parts(tokens, measure)}"
+    )
+
+
+def without_claims(tokens: Tokens, names: Collection[str]) -> Tokens:
+    """Return the tokens as they would be if the provider did not state these claims."""
+    changes: dict[str, Any] = {
+        name: _without_claims(token, names) for name in TOKEN_NAMES if (token := getattr(tokens, name))
+    }
+    return with_changes(tokens, written_claims=write_claims(_without(tokens.claims, names)), **changes)
+
+
+def _fewer_claims(tokens: Tokens, measure: Measure, most: int) -> Iterator[str]:
+    """Propose to drop as few of the largest claims as suffice."""
+    by_length = sorted(tokens.claims, key=lambda name: -len(write_claims({name: tokens.claims[name]})))
+    for count in range(1, MAX_NAMED + 1):
+        dropped = by_length[:count]
+        smaller = measure(without_claims(tokens, dropped))
+        if smaller <= most:
+            yield f"request fewer claims at the provider (without {' and '.join(dropped)}, {smaller} bytes)"
+            return
+
+
+def _fewer_tokens(tokens: Tokens, measure: Measure, most: int) -> Iterator[str]:
+    for value, kept in SHORT_FORMS.items():
+        smaller = measure(keep(tokens, kept))
+        if smaller <= most:
+            yield f'set tokens="{value}" ({smaller} bytes)'
+            return
+
+
+def _without_claims(token: str, names: Collection[str]) -> str:
+    """Return a JWT without claims, and any other token as it is; its signature is not valid any more."""
+    header, dot, rest = token.partition(".")
+    payload, end, signature = rest.partition(".")
+    data = decode_base64url(payload)
+    try:
+        claims = read_object(data or b"")
+    except InvalidJSON:
+        return token
+    return f"{header}{dot}{base64url(msgspec.json.encode(_without(claims, names)))}{end}{signature}"
+
+
+def _without(claims: Mapping[str, object], names: Collection[str]) -> dict[str, object]:
+    return {name: value for name, value in claims.items() if name not in names}

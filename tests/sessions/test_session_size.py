@@ -1,0 +1,97 @@
+"""A session that does not fit says which of the ways out would suffice, and by how much."""
+
+import re
+from random import Random
+from typing import Any
+
+import msgspec
+import pytest
+
+from asgi_oidc.sessions.sealing import base64url
+from asgi_oidc.sessions.session import write_claims
+from asgi_oidc.sessions.session_size import without_claims
+from asgi_oidc.testing import FakeProvider, Persona
+from asgi_oidc.web.cookie_size import MAX_COOKIE_HEADER, session_share
+from tests.protected_site import PROGRAM, Clock, Site, cookie_header
+from tests.sessions.test_session_format import of_tokens
+
+RANDOM = Random(23)
+
+
+def text(size: int) -> str:
+    """Make random text, which compresses to three quarters."""
+    return "".join(RANDOM.choices("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", k=size))
+
+
+def number_in(told: str, pattern: str) -> int:
+    """Return the number that a log names."""
+    found = re.search(pattern, told)
+    assert found is not None, told
+    return int(found[1])
+
+
+def site_with(claims: dict[str, Any], **settings: Any) -> Site:
+    """A site whose user alice has these claims."""
+    return Site(provider=FakeProvider(alg="ES256", personas=[Persona("alice", "A", "a@b", claims)]), **settings)
+
+
+async def refusal_of(site: Site, caplog: pytest.LogCaptureFixture) -> str:
+    """Sign in, and return what the log says about it."""
+    browser, url = await site.at_callback()
+    response = await browser.get(url, headers=PROGRAM)
+    assert (response.status_code, response.json()["error"]) == (500, "session_too_large")
+    return caplog.text
+
+
+async def test_a_session_that_is_too_large_says_what_would_suffice(caplog):
+    """Whoever runs the site should not have to guess and try."""
+    told = await refusal_of(site_with({"photo": text(8000), "groups": ["staff"]}), caplog)
+
+    needed = number_in(told, r"needs (\d+) bytes")
+    assert re.search(r"without photo, \d{3} bytes", told)
+    assert f"raise max_cookie_header by {needed - session_share(MAX_COOKIE_HEADER)}" in told
+    assert "set store" in told
+    assert "claim photo (" in told
+    assert "staff" not in told
+
+
+async def test_the_raise_that_is_named_suffices(caplog):
+    """And not a byte less."""
+    claims = {"photo": text(8000)}
+    by = number_in(await refusal_of(site_with(claims), caplog), r"raise max_cookie_header by (\d+)")
+
+    browser = await site_with(claims, max_cookie_header=MAX_COOKIE_HEADER + by + 20).signed_in()
+
+    assert MAX_COOKIE_HEADER < len(cookie_header(browser)) + 900 <= MAX_COOKIE_HEADER + by + 20
+    await refusal_of(site_with(claims, max_cookie_header=MAX_COOKIE_HEADER + by - 20), caplog)
+
+
+async def test_a_large_session_is_logged_before_it_is_too_large(caplog):
+    """In time to do something about it, and once a minute for all users."""
+    site = site_with({"groups": text(5200)}, clock=Clock())
+
+    for _ in range(3):
+        await site.signed_in()
+
+    lines = [record.getMessage() for record in caplog.records if record.getMessage().startswith("session_large")]
+    assert len(lines) == 1
+    assert re.search(r"size=\d{4} most=7100 largest=.claim groups \(\d{4}\)", lines[0])
+
+
+async def test_a_session_of_usual_size_is_not_logged(caplog):
+    """A warning that is always there is read by nobody."""
+    await site_with({"groups": text(2000)}).signed_in()
+
+    assert "session_large" not in caplog.text
+
+
+def test_a_claim_counts_wherever_it_is():
+    """It may be in each of the tokens, and a provider that does not state it leaves it out of all of them."""
+    claims = {"sub": "alice", "groups": [text(30) for _ in range(40)]}
+    jwt = ".".join(map(base64url, (b'{"alg":"RS256"}', msgspec.json.encode(claims), bytes(256))))
+    tokens = of_tokens(written_claims=write_claims(claims), id_token=jwt, access_token=jwt, refresh_token="opaque")
+
+    fewer = without_claims(tokens, ["groups"])
+
+    assert (fewer.claims, fewer.refresh_token) == ({"sub": "alice"}, "opaque")
+    assert len(fewer.id_token) == len(fewer.access_token or "") < 500
