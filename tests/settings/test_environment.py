@@ -84,7 +84,7 @@ def test_every_setting_but_the_objects_has_a_variable():
 @pytest.mark.parametrize("name", sorted(PARSERS))
 def test_every_variable_may_stand_in_a_file(name, tmp_path):
     """As Docker and Kubernetes mount secrets; the newline at the end is not part of it."""
-    numbers = dict.fromkeys(("leeway", "recheck", "session_idle", "session_lifetime"), "30")
+    numbers = dict.fromkeys(("leeway", "max_cookie_header", "recheck", "session_idle", "session_lifetime"), "30")
     names = (
         "claims_from_access_token",
         "frontchannel_logout",

@@ -312,7 +312,7 @@ class CookieSessions:
         name = (*own, *own.values())
         cached = self._cache.get(name)
         if cached is not None:  # from now on also found by the header, without parsing it
-            self._cache.keep(cookies.header, cached, size=_size(cookies, cached.session))
+            self._cache.keep(cookies.header, cached, size=len(cookies.header) + cached.session.tokens.texts.size)
             return cached
         session = self._session_cookies.open(own)
         if session is None:
@@ -331,7 +331,7 @@ class CookieSessions:
         # get other cookies, and the new tokens may be larger than the size that the cache counts.
         is_live = cached.begins_at <= self._now() < cached.ends_at
         if is_live and cached.newest.tokens.generation <= cached.browser_generation:
-            self._cache.keep(name, cached, size=_size(cookies, session))
+            self._cache.keep(name, cached, size=len(cookies.header) + session.tokens.texts.size)
         return cached
 
     def _forget(self, cached: CachedSession, cookie_header: bytes) -> None:
@@ -391,10 +391,6 @@ class CookieSessions:
             self._large_logged_at = self._ticks()
             largest = largest_parts(tokens, partial(self._session_cookies.size, session))
             events.log(events.SESSION_LARGE, size=size, most=self._max_size, largest=largest)
-
-
-def _size(cookies: Cookies, session: Session) -> int:
-    return len(cookies.header) + session.tokens.texts.size
 
 
 def _unpacked_size(tokens: Tokens) -> int:

@@ -11,7 +11,8 @@ import msgspec
 from asgi_oidc.errors import SessionTooLarge
 from asgi_oidc.sessions.lifetimes import Limits, expires_at
 from asgi_oidc.sessions.sealing import base64url, decode_base64url
-from asgi_oidc.sessions.session import Session, decode_session, encode
+from asgi_oidc.sessions.session import Session
+from asgi_oidc.sessions.session_format import decode_session, encode_session
 from asgi_oidc.sessions.store_records import KEY_ID, MAX_RECORD_SIZE, Records, Summary, indexes_of
 
 _HEAD = struct.Struct(f">{KEY_ID}s3q")  # the id of the secret, and the fields of the summary
@@ -56,7 +57,7 @@ class PlainRecords:
             SessionTooLarge: it is larger than `MAX_RECORD_SIZE`.
         """
         created_at, seen_at, ends_at = session.login.created_at, session.seen_at, expires_at(session, self._limits)
-        record = _HEAD.pack(self._records.key_ids[0], created_at, seen_at, ends_at) + encode(session)
+        record = _HEAD.pack(self._records.key_ids[0], created_at, seen_at, ends_at) + encode_session(session)
         if len(record) > MAX_RECORD_SIZE:
             raise SessionTooLarge(
                 detail=f"drop claims in on_login, or request fewer: the session needs {len(record)} bytes in memory, "

@@ -73,7 +73,5 @@ class SessionCache(Generic[Key, Value]):
 
 
 def opened_size(session: Session) -> int:
-    """Return about how many bytes of text an opened session contains: its record may be compressed."""
-    tokens = session.tokens
-    texts = (tokens.id_token, tokens.access_token or "", tokens.refresh_token or "", tokens.written_claims)
-    return LOGIN_SIZE + sum(map(len, texts))
+    """Return about how many bytes an opened session takes, also if its texts are unpacked later."""
+    return LOGIN_SIZE + session.tokens.texts.size

@@ -28,11 +28,11 @@ def largest_parts(tokens: Tokens, measure: Measure) -> str:
     """
     size = measure(tokens)
     by_length = sorted(tokens.claims, key=lambda name: -len(write_claims({name: tokens.claims[name]})))
-    parts = {f"claim {name}": size - measure(without_claims(tokens, [name])) for name in by_length[:MAX_NAMED]}
+    sizes = {f"claim {name}": size - measure(without_claims(tokens, [name])) for name in by_length[:MAX_NAMED]}
     for name in TOKEN_NAMES:
-        parts[name] = size - measure(with_changes(tokens, **{name: "" if name == ID_TOKEN else None}))
-    largest = sorted(parts, key=lambda name: -parts[name])[:MAX_NAMED]
-    return ", ".join(f"{name} ({parts[name]})" for name in largest if parts[name] >= MIN_NAMED)
+        sizes[name] = size - measure(with_changes(tokens, **{name: "" if name == ID_TOKEN else None}))
+    largest = sorted(sizes, key=lambda name: -sizes[name])[:MAX_NAMED]
+    return ", ".join(f"{name} ({sizes[name]})" for name in largest if sizes[name] >= MIN_NAMED)
 
 
 def too_large(tokens: Tokens, measure: Measure, *, most: int) -> SessionTooLarge:

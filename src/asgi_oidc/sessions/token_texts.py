@@ -12,14 +12,14 @@ from asgi_oidc.protocol.json_objects import InvalidJSON, read_object
 from asgi_oidc.sessions.claims_difference import apply, difference
 from asgi_oidc.sessions.compression import compress, decompress
 from asgi_oidc.sessions.sealing import base64url, decode_base64url
-from asgi_oidc.sessions.uuid_packing import MARKS, put_uuids, take_uuids
+from asgi_oidc.sessions.uuid_packing import PLACEHOLDERS, put_uuids, take_uuids
 
 SIZE = 3  # bytes of the length of the texts, which come first
 END = b"\0"  # between two compressed texts; JSON contains no such character (RFC 8259 §7)
-MIN_LENGTH = 16  # characters; shorter parts of a token are stored as they are
+MIN_LENGTH = 16  # characters; shorter segments of a token are stored as they are
 
-# A token without the texts that are compressed: None if there is none; the signature of a JWT; or all parts of another
-# token. Parts that are not base64url are stored as they are.
+# A token without the texts that are compressed: None if there is none; the signature of a JWT; or all segments of another
+# token. Segments that are not base64url are stored as they are.
 _Rest = Any  # bytes | list[bytes | str] | None, for which msgspec has no type
 
 
@@ -108,10 +108,10 @@ class TokenTexts:
 def pack(texts: Texts) -> bytes:
     """Pack claims and tokens."""
     stated: list[bytes] = []
-    id_token = _take_apart(texts.id_token or None, stated)
+    id_token = _split(texts.id_token or None, stated)
     claims = difference(bytes(texts.written_claims), stated[1] if stated else b"")
-    access_token = _take_apart(texts.access_token, stated)
-    refresh_token = _take_apart(texts.refresh_token, stated)
+    access_token = _split(texts.access_token, stated)
+    refresh_token = _split(texts.refresh_token, stated)
     text, uuids = take_uuids(END.join((claims, *stated)))
     rest = _Packed(compress(text), uuids, id_token, access_token, refresh_token)
     return len(text).to_bytes(SIZE, "big") + msgspec.msgpack.encode(rest)
@@ -127,34 +127,34 @@ def unpack(packed: bytes) -> Texts:
     text = put_uuids(decompress(stored.compressed, size=int.from_bytes(packed[:SIZE], "big")), stored.uuids)
     claims, *stated = text.split(END)
     id_token_claims = stated[1] if isinstance(stored.id_token, bytes) else b""
-    id_token = _put_together(stored.id_token, stated)
+    id_token = _compose(stored.id_token, stated)
     return Texts(
         written_claims=msgspec.Raw(apply(claims, id_token_claims)),
         id_token=id_token or "",
-        access_token=_put_together(stored.access_token, stated),
-        refresh_token=_put_together(stored.refresh_token, stated),
+        access_token=_compose(stored.access_token, stated),
+        refresh_token=_compose(stored.refresh_token, stated),
     )
 
 
-def _take_apart(token: str | None, stated: list[bytes]) -> _Rest:
+def _split(token: str | None, stated: list[bytes]) -> _Rest:
     """Return what is stored of a token, and add the header and the payload of a JWT to the texts."""
     if token is None:
         return None
-    parts = [_shorter(part) for part in token.split(".")]
-    match parts:
+    segments = [_shorter(segment) for segment in token.split(".")]
+    match segments:
         case [bytes() as header, bytes() as payload, bytes() as signature] if _is_json(header) and _is_json(payload):
             stated += (header, payload)
             return signature
         case _:
-            return parts
+            return segments
 
 
-def _put_together(rest: _Rest, stated: list[bytes]) -> str | None:
+def _compose(rest: _Rest, stated: list[bytes]) -> str | None:
     if isinstance(rest, bytes):
         header, payload = stated[:2]
         del stated[:2]
         return f"{base64url(header)}.{base64url(payload)}.{base64url(rest)}"
-    return None if rest is None else ".".join(part if isinstance(part, str) else base64url(part) for part in rest)
+    return None if rest is None else ".".join(each if isinstance(each, str) else base64url(each) for each in rest)
 
 
 def _shorter(text: str) -> bytes | str:
@@ -163,9 +163,9 @@ def _shorter(text: str) -> bytes | str:
 
 
 def _is_json(data: bytes) -> bool:
-    """Return whether this is a JSON object, and so contains none of the marks that are put into texts."""
+    """Return whether this is a JSON object, and so contains no placeholder of a UUID."""
     try:
         read_object(data)
     except InvalidJSON:
         return False
-    return MARKS.isdisjoint(data)
+    return PLACEHOLDERS.isdisjoint(data)

@@ -1,30 +1,30 @@
 """Takes UUIDs out of a text: providers name groups, users and sessions by them, and 16 bytes say what 36 characters do.
 
-In the text, a mark takes the place of each UUID. The UUIDs follow each other in a table, each of them once.
+In the text, a placeholder takes the place of each UUID. A table contains each of the UUIDs once.
 """
 
 import re
 
-NEXT = 1  # this mark is for the UUID that follows the previous one in the table; a list that is repeated takes no space
-AT = 2  # this mark is for the UUID whose index follows in two bytes
+NEXT = 1  # stands for the UUID that follows the previous one in the table; a list that is repeated takes no space
+AT = 2  # stands for the UUID whose index follows in two bytes
 MAX_UUIDS = 0xFFFF  # in one table
 SIZE = 16  # bytes of a UUID
-MARKS = frozenset({NEXT, AT})
+PLACEHOLDERS = frozenset({NEXT, AT})
 
 _UUID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_MARK = re.compile(rb"\x01|\x02..", re.DOTALL)
+_PLACEHOLDER = re.compile(rb"\x01|\x02..", re.DOTALL)
 
 
 def take_uuids(text: bytes) -> tuple[bytes, bytes]:
     """Return a text without its UUIDs, and the table of them.
 
     Args:
-        text: contains neither of `MARKS`.
+        text: contains neither of `PLACEHOLDERS`.
     """
     indexes: dict[bytes, int] = {}
     following = 0
 
-    def mark(match: re.Match[bytes]) -> bytes:
+    def placeholder(match: re.Match[bytes]) -> bytes:
         nonlocal following
         uuid = bytes.fromhex(match[0].replace(b"-", b"").decode("ascii"))
         index = indexes.get(uuid, len(indexes))
@@ -34,7 +34,7 @@ def take_uuids(text: bytes) -> tuple[bytes, bytes]:
         is_next, following = index == following, index + 1
         return bytes((NEXT,)) if is_next else bytes((AT,)) + index.to_bytes(2, "big")
 
-    return _UUID.sub(mark, text), b"".join(indexes)
+    return _UUID.sub(placeholder, text), b"".join(indexes)
 
 
 def put_uuids(text: bytes, table: bytes) -> bytes:
@@ -56,7 +56,7 @@ def put_uuids(text: bytes, table: bytes) -> bytes:
         following = index + 1
         return uuids[index]
 
-    return _MARK.sub(uuid_of, text)
+    return _PLACEHOLDER.sub(uuid_of, text)
 
 
 def _written(uuid: bytes) -> bytes:

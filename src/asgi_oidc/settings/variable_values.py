@@ -57,10 +57,18 @@ def read_file(path: str) -> str:
 
 def read_number(text: str) -> int:
     """Read a whole number of seconds."""
+    return _number(text, "a whole number of seconds, such as 3600")
+
+
+def _number_of_bytes(text: str) -> int:
+    return _number(text, "a whole number of bytes, such as 12000")
+
+
+def _number(text: str, expected: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise ValueError(f"must be a whole number of seconds, such as 3600, got {describe_value(text)}") from None
+        raise ValueError(f"must be {expected}, got {describe_value(text)}") from None
 
 
 def read_switch_text(text: str) -> bool:
@@ -161,7 +169,7 @@ _PARSERS_BY_NAME: Mapping[str, Callable[[str], Any]] = {
     "app_colors": _mapping,
     "session_idle": read_number,
     "session_lifetime": read_number,
-    "max_cookie_header": read_number,
+    "max_cookie_header": _number_of_bytes,
     "leeway": read_number,
     "recheck": read_number,
     "frontchannel_logout": read_switch_text,
