@@ -152,7 +152,7 @@ def test_logins_may_use_the_space_that_is_left(others, form_size, room):
     assert BUDGET.room_for_logins({**others, **waiting}, form="f" * form_size) == room
 
 
-@pytest.mark.parametrize(("size", "fits"), [(0, True), (3200, True), (3300, False), (SESSION_SHARE, False)])
+@pytest.mark.parametrize(("size", "fits"), [(0, True), (3300, True), (3500, False), (SESSION_SHARE, False)])
 def test_a_form_is_kept_if_it_fits_beside_a_session_and_a_login(size, fits):
     """Logins of other tabs give way to it."""
     cookies = session(size) | login(size=900) | login(size=900) | form(2000)

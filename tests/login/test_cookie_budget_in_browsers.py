@@ -146,7 +146,7 @@ async def test_a_login_that_needs_the_space_drops_the_kept_form():
     await browser.fetch("/page")
     before = kept_form(browser)
 
-    await browser.tab().get("/auth/login?return_to=/" + "p" * 150, initiator=f"{ORIGIN}/", follow=False)
+    await browser.tab().get("/auth/login?return_to=/" + "p" * 110, initiator=f"{ORIGIN}/", follow=False)
 
     assert (before, kept_form(browser), len(cookie_header(browser)) <= MAX_COOKIE_HEADER) == (True, False, True)
 

@@ -151,7 +151,7 @@ async def test_a_session_that_is_too_large_logs_the_fix(caplog):
     page = await browser.get(url, follow=False)
 
     assert page.status_code == 500
-    assert "drop claims in on_login" in caplog.text
+    assert "request fewer claims" in caplog.text
     assert "groups" in caplog.text
 
 

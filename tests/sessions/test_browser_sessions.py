@@ -215,7 +215,7 @@ async def test_a_session_that_is_larger_than_proxies_accept_does_not_fit(caplog)
     response = await browser.get(url, headers=PROGRAM)
 
     assert (response.status_code, response.json()["error"]) == (500, "session_too_large")
-    assert "at most 7100 fit" in caplog.text
+    assert "at most 7270 fit" in caplog.text
     assert session_cookies(browser) == []
 
 

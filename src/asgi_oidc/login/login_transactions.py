@@ -10,6 +10,7 @@ from asgi_oidc.sessions.cookie_packing import pack, unpack
 from asgi_oidc.sessions.digests import UserDigests, digest, short_digest
 from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.sessions.session import Login, UserId
+from asgi_oidc.web.cookie_size import LOGIN_SHARE
 from asgi_oidc.web.cookies import CookieStyle, SameSite
 
 LOGIN_LIFETIME = 600  # seconds that a user has to sign in
@@ -17,7 +18,7 @@ MAX_LOGINS = 8  # logins in progress in one browser; the oldest is deleted
 MAX_OPENED = 16  # cookies that are decrypted for one response without a readable `state`
 MAX_DELETED = 16  # cookies that one response deletes; the rest follows with the next logins
 MAX_BYTES = 2500  # of all login cookies in a Cookie header, including a new one
-MIN_BYTES = 600  # always available to a login that another site has started, even if others use all of the room
+MIN_BYTES = LOGIN_SHARE  # always available to a login that another site has started, even if others use all of the room
 MAX_RESTARTED = 3  # restarted logins in one browser: a few tabs that return late are fine, more are a loop
 IN_WINDOW = ".w"  # in the `state` of a login that started in a frame: its callback arrives in another window
 RESTARTED = (

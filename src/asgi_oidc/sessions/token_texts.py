@@ -18,8 +18,8 @@ SIZE = 3  # bytes of the length of the texts, which come first
 END = b"\0"  # between two compressed texts; JSON contains no such character (RFC 8259 §7)
 MIN_LENGTH = 16  # characters; shorter segments of a token are stored as they are
 
-# A token without the texts that are compressed: None if there is none; the signature of a JWT; or all segments of another
-# token. Segments that are not base64url are stored as they are.
+# A token without the texts that are compressed: None if there is none; the signature of a JWT; or all segments of
+# another token. Segments that are not base64url are stored as they are.
 _Rest = Any  # bytes | list[bytes | str] | None, for which msgspec has no type
 
 

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping
 # Bytes of all cookies of one middleware, as a browser sends them; the default of the setting `max_cookie_header`.
 MAX_COOKIE_HEADER = 8000
 COOKIE_HEADER_RANGE = (4000, 16_000)  # the smallest and the largest value of the setting
-SMALL_COOKIES_SHARE = 200  # bytes of it, for the cookies of the last use and of the login count
-# Bytes of it that are always left for logins in progress; at most `MAX_BYTES` of login/login_transactions.py.
-LOGIN_SHARE = 700
+SMALL_COOKIES_SHARE = 170  # bytes of it, for the cookies of the last use and of the login count
+# Bytes of it that are always left for logins in progress: for one with a DPoP key and a usual path, that starts while
+# there is a session; at most `MAX_BYTES` of login/login_transactions.py.
+LOGIN_SHARE = 560
 
 
 def session_share(max_cookie_header: int) -> int:
