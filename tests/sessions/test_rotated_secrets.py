@@ -79,11 +79,11 @@ async def test_a_removed_secret_opens_nothing_any_more(tmp_path, kept, caplog):
     caplog.set_level(logging.INFO, logger="asgi_oidc")
     site = ReloadingSite(tmp_path, **kept)
     browser = await site.signed_in()
-    assert await who_am_i(browser) == "alice"
+    assert (await who_am_i(browser), (await browser.fetch("/page")).status_code) == ("alice", 200)
 
     await site.change("secret", OTHER_SECRET)
 
-    assert await who_am_i(browser) is None
+    assert ((await browser.fetch("/page")).status_code, await who_am_i(browser)) == (401, None)
     assert "secret_removed variable=OIDC_SECRET_FILE removed=1" in caplog.messages
 
 

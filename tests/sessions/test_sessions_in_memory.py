@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import anyio
+import msgspec
 import pytest
 
 from asgi_oidc import MemoryStore
@@ -15,7 +16,7 @@ from asgi_oidc.sessions.session_records import RecordsOfStore
 from asgi_oidc.sessions.store_records import Records
 from asgi_oidc.stores.guarded_store import GuardedStore
 from asgi_oidc.testing import Browser
-from tests.internals import records_of, session_cookies_of
+from tests.internals import records_of, revocations_of, session_cookies_of, sessions_of
 from tests.protected_site import NOW, OTHER_SECRET, SECRET, Site, cookie_header, session_cookies, who_am_i
 from tests.sessions.test_session import SESSION
 from tests.token_site import LIFETIME, TokenSite
@@ -246,6 +247,48 @@ async def test_a_user_who_is_signed_out_everywhere_is_gone_at_once(site):
 
     after = [(await site.call("/page", headers={"cookie": each, **PROGRAM})).status for each in headers]
     assert (before, after) == ([200] * 3, [401] * 3)
+
+
+@pytest.mark.parametrize("revoke", ["the session", "its tokens"])
+async def test_a_revocation_counts_while_the_record_is_still_there(site, revoke):
+    """A sign-out revokes the session first; a refresh that removes rights revokes the tokens from before it."""
+    browser = await site.signed_in()
+    before, session = await browser.fetch("/page"), site.app.scope["oidc"]._active.session
+    refreshed = msgspec.structs.replace(session.tokens, generation=session.tokens.generation + 1)
+
+    if revoke == "the session":
+        revocations_of(site.middleware).end(session.id, now=site.clock.now)
+    else:
+        newer = msgspec.structs.replace(session, tokens=refreshed)
+        revocations_of(site.middleware).revoke_older_tokens(newer, now=site.clock.now)
+
+    assert (before.status_code, (await browser.fetch("/page")).status_code) == (200, 401)
+
+
+async def test_a_session_that_begins_days_ahead_does_not_count(site):
+    """A clock that is set back must not make it last for ever."""
+    browser = await site.signed_in()
+
+    statuses = []
+    for seconds in (-3 * 86_400, 3 * 86_400):
+        site.clock.advance(seconds)
+        statuses.append((await browser.fetch("/page")).status_code)
+
+    assert statuses == [401, 200]
+
+
+async def test_tokens_that_could_not_be_written_are_used_and_written():
+    """The refresh token may be good for one use only; another process needs them as well."""
+    site = TokenSite("memory")
+    browser, elsewhere = await site.signed_in(), site.restarted()
+    session = site.app.scope["oidc"]._active.session
+    tokens = msgspec.structs.replace(session.tokens, access_token="unsaved", generation=session.tokens.generation + 1)
+    sessions_of(site.middleware).keep_unsaved(msgspec.structs.replace(session, tokens=tokens))
+
+    statuses = [(await each.fetch("/page")).status_code for each in (browser, elsewhere.browser_of(browser))]
+
+    written = elsewhere.app.scope["oidc"]._active.session.tokens.access_token
+    assert (statuses, site.tokens[-1], written) == ([200, 200], "unsaved", "unsaved")
 
 
 async def test_a_derived_store_gets_sealed_values():
