@@ -12,6 +12,7 @@ from asgi_oidc import MemoryStore
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.sessions.lifetimes import Limits
 from asgi_oidc.sessions.plain_records import PlainRecords
+from asgi_oidc.sessions.session import with_changes
 from asgi_oidc.sessions.session_records import RecordsOfStore
 from asgi_oidc.sessions.store_records import Records
 from asgi_oidc.stores.guarded_store import GuardedStore
@@ -282,7 +283,7 @@ async def test_tokens_that_could_not_be_written_are_used_and_written():
     site = TokenSite("memory")
     browser, elsewhere = await site.signed_in(), site.restarted()
     session = site.app.scope["oidc"]._active.session
-    tokens = msgspec.structs.replace(session.tokens, access_token="unsaved", generation=session.tokens.generation + 1)
+    tokens = with_changes(session.tokens, access_token="unsaved", generation=session.tokens.generation + 1)
     sessions_of(site.middleware).keep_unsaved(msgspec.structs.replace(session, tokens=tokens))
 
     statuses = [(await each.fetch("/page")).status_code for each in (browser, elsewhere.browser_of(browser))]
