@@ -13,8 +13,8 @@ from benchmarks.sites import HEADERS, OTHER_COOKIES, OurSite, ignore
 
 from asgi_oidc.asgi.app_response import AppResponse
 from asgi_oidc.sessions.sealing import NONCE, decode_base64url
-from asgi_oidc.sessions.session import decode_login, decode_tokens
 from asgi_oidc.sessions.session_cache import SessionCache
+from asgi_oidc.sessions.session_format import decode_login, decode_tokens
 from asgi_oidc.web.caching import private_headers
 from asgi_oidc.web.cookies import Cookies
 from asgi_oidc.web.paths import UNREAD

@@ -16,6 +16,8 @@ import msgspec
 import psutil
 from benchmarks.harness import Figures
 from benchmarks.sites import Message, OurSite, Site
+from benchmarks.token_provider import TokenSetProvider
+from benchmarks.token_sets import keycloak
 
 from asgi_oidc import MemoryStore
 from asgi_oidc.web.cookies import Cookies
@@ -35,10 +37,27 @@ def held() -> int:
 
 
 async def many_sessions() -> Found:
-    """Fill a store with sessions."""
+    """Fill a store with sessions whose access and refresh tokens are short."""
     store = MemoryStore(max_sessions=SESSIONS + 1, max_bytes=ROOM)
     site = OurSite(store=store)
-    cookie = await site.sign_in()
+    grown = await filled(site, store, await site.sign_in())
+    return [
+        (f"a process with {SESSIONS:,} sessions in MemoryStore", held() / 1e6, "MB"),
+        ("of that for each session", grown / SESSIONS / 1e3, "kB"),
+    ]
+
+
+async def many_sessions_of_keycloak() -> Found:
+    """Fill a store with sessions whose three tokens are JWTs."""
+    store = MemoryStore(max_sessions=SESSIONS + 1, max_bytes=ROOM)
+    provider = TokenSetProvider(keycloak())
+    site = OurSite(store=store, provider=provider)
+    grown = await filled(site, store, await site.sign_in(user=provider.user.sub))
+    return [("the same for each session with the tokens of Keycloak", grown / SESSIONS / 1e3, "kB")]
+
+
+async def filled(site: OurSite, store: MemoryStore, cookie: str) -> int:
+    """Fill a store with sessions like the one of a cookie; return the bytes of memory that they take."""
     sessions = site.watcher.sessions
     active = await sessions.open(Cookies(cookie.encode()))
     assert active is not None
@@ -48,12 +67,8 @@ async def many_sessions() -> Found:
             active.session.login, id=secrets.token_urlsafe(32), sub=f"user-{number}", sid=f"s-{number}"
         )
         await sessions.begin(msgspec.structs.replace(active.session, login=login), {})
-    grown = held() - before
     assert len(store._values) >= SESSIONS
-    return [
-        (f"a process with {SESSIONS:,} sessions in MemoryStore", held() / 1e6, "MB"),
-        ("of that for each session", grown / SESSIONS / 1e3, "kB"),
-    ]
+    return held() - before
 
 
 async def many_visitors() -> Found:
@@ -119,7 +134,7 @@ def answer(ask: Callable[[], Awaitable[Found]]) -> Found:
 def main() -> None:
     """Measure each."""
     figures = Figures("memory")
-    for ask in (many_cookies, many_visitors, many_sessions):
+    for ask in (many_cookies, many_visitors, many_sessions, many_sessions_of_keycloak):
         for name, value, unit in alone(ask):
             figures.row(name, value, unit)
     figures.save()

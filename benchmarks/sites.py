@@ -140,12 +140,13 @@ class OurSite:
     ) -> None:
         self.origin = origin
         self.provider = FakeProvider(alg="ES256") if provider is None else provider
+        client = next(iter(self.provider.clients.values()))
         self.app = OIDCMiddleware(
             app,
             **{
                 "issuer": self.provider.issuer,
-                "client_id": "web",
-                "client_secret": self.provider.clients["web"].client_secret,
+                "client_id": client.client_id,
+                "client_secret": client.client_secret,
                 "base_url": origin,
                 "secret": SECRET,
                 "scope": "openid profile email offline_access",
@@ -164,10 +165,10 @@ class OurSite:
         """The middleware's sessions and revocations, which have no public name."""
         return self.app._composition.websockets._watcher
 
-    async def sign_in(self, path: str = "/orders") -> str:
-        """Sign alice in; return the Cookie header that her browser then sends."""
+    async def sign_in(self, path: str = "/orders", *, user: str = "alice") -> str:
+        """Sign a user in; return the Cookie header that the browser then sends."""
         browser = self.browser()
-        await browser.sign_in("alice", path)
+        await browser.sign_in(user, path)
         return cookie_header(browser, self.origin)
 
     async def signed_in(self, path: str = "/orders") -> Site:
