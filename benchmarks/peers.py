@@ -1,6 +1,6 @@
 """Peers: other ways to keep users signed in, each with the app below it that its cost is compared with."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -8,6 +8,7 @@ from benchmarks.sites import CLAIMS, ID_TOKEN, SECRET, NoOp, Site, bare, signed_
 from fastapi import Depends, FastAPI
 from litestar import Litestar, get
 from litestar.middleware.session.client_side import CookieBackendConfig
+from starlette.applications import Starlette
 from starlette.authentication import AuthCredentials, AuthenticationBackend, SimpleUser
 from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.middleware.sessions import SessionMiddleware
@@ -117,6 +118,31 @@ async def page(request: Request) -> PlainTextResponse:
 
 
 PAGE = [Route("/orders", page), Route("/public/page", page)]
+
+
+def starlette_app() -> Starlette:
+    return Starlette(routes=PAGE)
+
+
+def fastapi_app() -> FastAPI:
+    app = FastAPI()
+
+    @app.get("/orders")
+    async def root() -> dict[str, str]:
+        return {"message": "Hello World"}
+
+    return app
+
+
+def litestar_app() -> Litestar:
+    return Litestar([orders], logging_config=None)  # it would write what others log
+
+
+FRAMEWORKS: Mapping[str, Callable[[], Any]] = {
+    "Starlette": starlette_app,
+    "FastAPI": fastapi_app,
+    "Litestar": litestar_app,
+}
 PEERS = (
     Peer("SessionMiddleware", session_middleware, "no-op middleware", no_op),
     Peer("SessionMiddleware with ID Token", session_middleware_with_id_token, "no-op middleware", no_op),

@@ -12,9 +12,8 @@ from typing import Any
 import anyio
 import uvicorn
 from anyio import Lock
-from benchmarks.peers import PAGE, SessionBackend
+from benchmarks.peers import FRAMEWORKS, SessionBackend
 from benchmarks.sites import SECRET, NoOp, bare
-from starlette.applications import Starlette
 from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.middleware.sessions import SessionMiddleware
 
@@ -98,14 +97,24 @@ def sites(port: int, provider: str, store: str | None) -> dict[str, Callable[[],
         ),
         "asgi-oidc": lambda: ours(bare, port, provider, store),
         "strong client": lambda: strong(bare, port, provider),
-        "Starlette": lambda: Starlette(routes=PAGE),
-        "Starlette in asgi-oidc": lambda: ours(Starlette(routes=PAGE), port, provider, store),
-        "Starlette in SessionMiddleware": lambda: SessionMiddleware(Starlette(routes=PAGE), SECRET),
+        **FRAMEWORKS,
+        **{f"{name} in asgi-oidc": in_ours(make, port, provider, store) for name, make in FRAMEWORKS.items()},
+        **{f"{name} in SessionMiddleware": in_session_middleware(make) for name, make in FRAMEWORKS.items()},
         "starsessions": lambda: starsessions(Signing(bare), store or ""),
         "token": lambda: ours(Telling(), port, provider, store),
         "soak": lambda: with_small_tables(ours(Telling(), port, provider, store)),
         "provider": lambda: the_provider(port),
     }
+
+
+def in_ours(make: Callable[[], Any], port: int, provider: str, store: str | None) -> Callable[[], Any]:
+    """Return a function that makes an app and wraps it in this library."""
+    return lambda: ours(make(), port, provider, store)
+
+
+def in_session_middleware(make: Callable[[], Any]) -> Callable[[], Any]:
+    """Return a function that makes an app and wraps it in `SessionMiddleware`."""
+    return lambda: SessionMiddleware(make(), SECRET)
 
 
 def with_small_tables(app: OIDCMiddleware) -> OIDCMiddleware:
@@ -168,10 +177,20 @@ def make() -> Any:
 def main() -> None:
     """Serve until the process is stopped."""
     os.environ["SERVED"] = json.dumps(sys.argv[1:])
+    port = int(sys.argv[2])
+    if os.environ.get("SERVER") == "granian":
+        from granian import Granian
+        from granian.constants import Interfaces
+        from granian.log import LogLevels
+
+        Granian(
+            "benchmarks.serve:make", port=port, interface=Interfaces.ASGI, factory=True, log_level=LogLevels.critical
+        ).serve()
+        return
     uvicorn.run(
         "benchmarks.serve:make",
         factory=True,
-        port=int(sys.argv[2]),
+        port=port,
         loop="uvloop",
         http="httptools",
         log_level="critical",
