@@ -108,6 +108,10 @@ async def session_middleware(make_site: MakeSite, count: int) -> Site:
     return Site(SessionMiddleware(bare, SECRET), [signed_cookie({"user": CLAIMS, "id_token": ID_TOKEN})])
 
 
+async def session_middleware_with_all_tokens(make_site: MakeSite, count: int) -> Site:
+    return Site(SessionMiddleware(bare, SECRET), [signed_cookie(await make_site().content())])
+
+
 async def hashing(scope: Any, receive: Any, send: Any) -> None:
     """Do what any request does, and hash a text."""
     hashlib.sha256(ID_TOKEN.encode()).digest()
@@ -124,7 +128,10 @@ STEPS = {
     "sign-out": Step(sign_out, 10, 303),
     "access token seen before": Step(token_seen_before, 50),
 }
-OTHERS = {"SessionMiddleware with an ID Token": Step(session_middleware, 50)}  # for comparison
+OTHERS = {  # for comparison
+    "SessionMiddleware with an ID Token": Step(session_middleware, 50),
+    "SessionMiddleware with all tokens": Step(session_middleware_with_all_tokens, 50),
+}
 
 
 async def count_all(counter: Counter) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from benchmarks.sites import CLAIMS, ID_TOKEN, SECRET, NoOp, Site, bare, signed_cookie
+from benchmarks.sites import CLAIMS, ID_TOKEN, SEALED, SECRET, NoOp, OurSite, Site, bare, signed_cookie
 from fastapi import Depends, FastAPI
 from litestar import Litestar, get
 from litestar.middleware.session.client_side import CookieBackendConfig
@@ -52,6 +52,13 @@ async def session_middleware() -> Site:
 
 async def session_middleware_with_id_token() -> Site:
     return Site(SessionMiddleware(bare, SECRET), [signed_cookie({"user": CLAIMS, "id_token": ID_TOKEN})])
+
+
+async def session_middleware_with_all_tokens() -> Site:
+    """Return the site with as many cookies in turn as ours that were not seen before, and with the same content."""
+    content = await OurSite().content()
+    users = ({**content, "user": {**content["user"], "sub": f"user-{number}"}} for number in range(SEALED))
+    return Site(SessionMiddleware(bare, SECRET), [signed_cookie(user) for user in users])
 
 
 async def authentication_middleware() -> Site:
@@ -146,6 +153,7 @@ FRAMEWORKS: Mapping[str, Callable[[], Any]] = {
 PEERS = (
     Peer("SessionMiddleware", session_middleware, "no-op middleware", no_op),
     Peer("SessionMiddleware with ID Token", session_middleware_with_id_token, "no-op middleware", no_op),
+    Peer("SessionMiddleware with all tokens", session_middleware_with_all_tokens, "no-op middleware", no_op),
     Peer("SessionMiddleware + AuthenticationMiddleware", authentication_middleware, "no-op middleware", no_op),
     Peer("FastAPI dependency on SessionMiddleware", fastapi_dependency, "FastAPI route", fastapi_route),
     Peer("Litestar, cookie session", litestar_cookie_session, "Litestar route", litestar_route),

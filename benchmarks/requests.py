@@ -11,11 +11,9 @@ from typing import Any
 
 from benchmarks.harness import Harness, Make
 from benchmarks.peers import PEERS, no_op
-from benchmarks.sites import App, OurSite, Scope, Site
+from benchmarks.sites import SEALED, App, OurSite, Scope, Site
 
 from asgi_oidc import MemoryStore, Rule
-
-SEALED = 12_000  # cookies in turn: more than are kept, so that each is opened anew
 
 
 class OthersSignOut:

@@ -39,6 +39,7 @@ CLAIMS = {
     "email": "alice@example.com",
     "email_verified": True,
 }
+SEALED = 12_000  # cookies in turn: more than are kept, so that each is opened anew
 ID_TOKEN = "x" * 672  # as long as that of the fake provider
 
 Message = MutableMapping[str, Any]
@@ -174,6 +175,15 @@ class OurSite:
     async def signed_in(self, path: str = "/orders") -> Site:
         """Return the site with requests of one signed-in user."""
         return Site(self.app, [await self.sign_in()], [path])
+
+    async def content(self) -> dict[str, Any]:
+        """Sign alice in; return what her session contains: claims and tokens."""
+        active = await self.watcher.sessions.open(Cookies((await self.sign_in()).encode()))
+        if active is None:
+            raise RuntimeError("nobody is signed in")
+        tokens = active.session.tokens
+        texts = {name: getattr(tokens, name) for name in ("id_token", "access_token", "refresh_token")}
+        return {"user": tokens.claims, **texts, "expires_at": tokens.access_expires_at, "scope": tokens.scopes}
 
     async def signed_in_again_and_again(self, times: int) -> Site:
         """Return the site with requests of that many signed-in users with equal claims but other cookies, in turn."""

@@ -1,8 +1,7 @@
 """Stores short texts, such as ids, in fewer bytes: UUIDs, and what is base64url."""
 
-from uuid import UUID
-
 from asgi_oidc.sessions.sealing import base64url, decode_base64url
+from asgi_oidc.sessions.uuid_packing import format_uuid, read_uuid
 
 MIN_LENGTH = 16  # characters; shorter texts are stored as they are
 UUID_LENGTH = 36  # characters
@@ -11,8 +10,8 @@ UUID_SIZE = 16  # bytes
 
 def shorten(text: str) -> bytes | str:
     """Return the bytes that a text encodes, or the text."""
-    if len(text) == UUID_LENGTH and text[8] == "-":
-        return _uuid(text)
+    if len(text) == UUID_LENGTH and (uuid := read_uuid(text)) is not None:
+        return uuid
     data = decode_base64url(text) if len(text) >= MIN_LENGTH else None
     return text if data is None or len(data) == UUID_SIZE else data
 
@@ -23,16 +22,8 @@ def restore(value: object) -> str:
     Raises:
         ValueError: it is something else.
     """
-    if isinstance(value, str):
-        return value
-    if not isinstance(value, bytes):
+    if isinstance(value, bytes):
+        return format_uuid(value) if len(value) == UUID_SIZE else base64url(value)
+    if not isinstance(value, str):
         raise ValueError("neither text nor bytes")
-    return str(UUID(bytes=value)) if len(value) == UUID_SIZE else base64url(value)
-
-
-def _uuid(text: str) -> bytes | str:
-    try:
-        uuid = UUID(text)
-    except ValueError:
-        return text
-    return uuid.bytes if str(uuid) == text else text
+    return value

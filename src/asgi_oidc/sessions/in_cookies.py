@@ -340,13 +340,14 @@ class CookieSessions:
 
     def _update(self, cached: CachedSession) -> None:
         """Apply the current revocations and refreshed tokens to a cached session."""
-        cached.revocations_version, cached.refreshes_version = self._revocations.version, self._undelivered.version
+        revocations = self._revocations
+        cached.revocations_version, cached.refreshes_version = revocations.version, self._undelivered.version
         cached.newest = newest = self._with_newest_tokens(cached.session)
         cached.begins_at, cached.ends_at = valid_period(newest, self._limits)
-        effective_at = self._revocations.effective_at(newest.login)
+        effective_at = revocations.effective_at(newest.login)
         if effective_at is not None:
             cached.ends_at = min(cached.ends_at, effective_at)
-        if self._revocations.is_outdated(newest):
+        if revocations.is_outdated(newest):
             cached.ends_at = AT_ONCE
         cached.fresh_from, cached.fresh_until = fresh_period(newest, self._limits)
         if cached.left_behind or newest.tokens.generation > cached.browser_generation:

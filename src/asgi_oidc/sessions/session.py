@@ -22,7 +22,7 @@ class UserId(NamedTuple):
         return "UserId(...)"
 
 
-class Login(msgspec.Struct, frozen=True, kw_only=True):
+class Login(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One login of one user in one browser: the part of a session that never changes.
 
     Attributes:
@@ -72,7 +72,7 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
         return [("created_at", self.created_at)]
 
 
-class Tokens(msgspec.Struct, frozen=True, kw_only=True):
+class Tokens(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The part of a session that a refresh replaces: the tokens and the user's claims. Instants in seconds.
 
     Make one with `make_tokens`, and change it with `with_changes`.
@@ -139,7 +139,7 @@ class Tokens(msgspec.Struct, frozen=True, kw_only=True):
         return [("generation", self.generation)]
 
 
-class Session(msgspec.Struct, frozen=True, kw_only=True):
+class Session(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A login, its newest tokens, and its last use.
 
     Attributes:

@@ -21,7 +21,7 @@ INSTANT = 5  # bytes of seconds since the epoch
 _Text = Any  # text or bytes, see compact_text.py; msgspec has no type for either
 
 
-class _Login(msgspec.Struct, frozen=True, array_like=True):
+class _Login(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A `Login` as it is stored: the claims in `first` are named by their index in `FIRST`."""
 
     id: _Text
@@ -39,7 +39,7 @@ class _Login(msgspec.Struct, frozen=True, array_like=True):
     requested_details: tuple[_Text, ...] = ()
 
 
-class _Tokens(msgspec.Struct, frozen=True, array_like=True):
+class _Tokens(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """`Tokens` as they are stored: `scope` as on the wire, `authorization_details` as JSON text, empty for none."""
 
     generation: int
@@ -93,7 +93,7 @@ def decode_login(data: bytes) -> Login | None:
     if not data.startswith(VERSION):
         return format_3.decode_login(data)
     try:
-        return _login(_logins.decode(memoryview(data)[1:]))
+        return _login(_logins.decode(data[1:]))
     except ValueError:
         return None
 
@@ -103,7 +103,7 @@ def decode_tokens(data: bytes) -> Tokens | None:
     if not data.startswith(VERSION):
         return format_3.decode_tokens(data)
     try:
-        return _read_tokens(_tokens.decode(memoryview(data)[1:]))
+        return _read_tokens(_tokens.decode(data[1:]))
     except ValueError:
         return None
 
@@ -113,7 +113,7 @@ def decode_session(data: bytes) -> Session | None:
     if not data.startswith(VERSION):
         return format_3.decode_session(data)
     try:
-        stored = _sessions.decode(memoryview(data)[1:])
+        stored = _sessions.decode(data[1:])
         return Session(login=_login(stored.login), tokens=_read_tokens(stored.tokens), seen_at=stored.seen_at)
     except ValueError:
         return None
@@ -147,22 +147,22 @@ def _stored_login(login: Login) -> _Login:
 
 
 def _login(stored: _Login) -> Login:
+    first = stored.first
     return Login(
         id=restore(stored.id),
         issuer=stored.issuer,
         sub=restore(stored.sub),
-        first={
-            FIRST[index]: restore(value) if isinstance(value, bytes) else value for index, value in stored.first.items()
-        },
+        first={FIRST[index]: restore(first[index]) if type(first[index]) is bytes else first[index] for index in first},
         created_at=stored.created_at,
         began=stored.began,
-        sid=None if stored.sid is None else restore(stored.sid),
+        # What most logins lack is not looked at: the first request of a session waits for this.
+        sid=stored.sid and restore(stored.sid),
         provider=stored.provider,
-        replaced=[restore(each) for each in stored.replaced],
+        replaced=[restore(each) for each in stored.replaced] if stored.replaced else [],
         set_by_on_login=list(stored.set_by_on_login),
-        endpoints_digest=restore(stored.endpoints_digest),
-        dpop_key=restore(stored.dpop_key),
-        requested_details=tuple(restore(each) for each in stored.requested_details),
+        endpoints_digest=stored.endpoints_digest and restore(stored.endpoints_digest),
+        dpop_key=stored.dpop_key and restore(stored.dpop_key),
+        requested_details=tuple(restore(each) for each in stored.requested_details) if stored.requested_details else (),
     )
 
 

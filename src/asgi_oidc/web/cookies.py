@@ -117,15 +117,14 @@ def _read(header: bytes, stem: str) -> dict[str, str]:
     text = header.decode("latin-1") + ";"
     at = text.find(stem)
     while 0 <= at < len(text):  # skips the cookies of others without parsing them, however many there are
-        start, end = text.rfind(";", 0, at) + 1, text.find(";", at)
-        name, equals, value = text[start:end].partition("=")
-        at = text.find(stem, end + 1)
+        end = text.find(";", at)
+        name, equals, value = text[text.rfind(";", 0, at) + 1 : end].partition("=")
         name = name.strip(" \t")
-        if stem not in name or not equals or not _NAME.fullmatch(name):
-            continue
-        if name in found:
-            repeated.append(name)
-        found[name] = value.strip(" \t")
+        if equals and stem in name and _NAME.fullmatch(name):
+            if name in found:
+                repeated.append(name)
+            found[name] = value.strip(" \t")
+        at = text.find(stem, end + 1)
     for name in repeated:
         found.pop(name, None)
     return found
