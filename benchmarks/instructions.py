@@ -135,7 +135,8 @@ def main() -> int:
         print(f"There are no counts of the last release for Python {python()}.")
         return 1
     found = list(problems(before, after))
-    print("\n".join(found))
+    for problem in found:
+        print(problem)
     if not found and min(more.values()) < -tolerance(before, after):
         print("Some steps are cheaper than in the last release; its counts are renewed with the next one.")
     return 1 if found else 0

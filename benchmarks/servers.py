@@ -8,6 +8,7 @@ what is measured.
 """
 
 import argparse
+import asyncio
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -17,11 +18,10 @@ from itertools import product
 from benchmarks.fleet import Burst, Server, burst, postgres_server, redis_server, serving, sign_in
 from benchmarks.harness import Figures
 from benchmarks.pairs import Spread, spread_of, there_and_back
-from benchmarks.sites import CLAIMS, ID_TOKEN, signed_cookie
+from benchmarks.sites import OurSite, signed_cookie
 
 STARTS, GROUPS = 4, 8  # of the servers; and of bursts each time
 SECONDS = 0.4  # of a burst
-SIGNED = signed_cookie({"user": CLAIMS, "id_token": ID_TOKEN})
 BARE = "bare app"
 APPS = (BARE, "Starlette", "FastAPI", "Litestar")
 SERVERS = ("uvicorn", "granian")
@@ -43,10 +43,12 @@ class Site:
         return self.name + STORES[self.store] + ("" if self.server == "uvicorn" else f", {self.server}")
 
     def cookie(self, server: Server) -> str:
-        """Sign in, if the site needs it; return the cookies."""
+        """Sign in, if the site needs it; return the cookies, which other sites get with the same content."""
         if "asgi-oidc" in self.name:
             return sign_in(server.url)
-        return sign_in(server.url, "/sign-in") if self.name == "starsessions" else SIGNED
+        if self.name == "starsessions":
+            return sign_in(server.url, "/sign-in")
+        return signed_cookie(asyncio.run(OurSite().content()))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from benchmarks.growth import grows_too_fast
 from benchmarks.harness import Figures
 from benchmarks.pairs import Spread
 from benchmarks.report import all_results, figure_of, further, page
+from benchmarks.serve import sites
+from benchmarks.servers import comparisons
 from benchmarks.soak import COMES_AND_GOES, grown
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +34,7 @@ PARTS = {
     "token_provider",
     "token_sets",
 }  # what questions are made of
-TAKE_ARGUMENTS = {"soak", "instructions"}
+TAKE_ARGUMENTS = {"soak", "instructions", "servers"}
 QUESTIONS = {path.stem for path in BENCHMARKS.glob("*.py")} - PARTS
 FOLDERS = {path.parent.name for path in BENCHMARKS.glob("*/__main__.py")}
 
@@ -95,6 +97,13 @@ def test_a_curve_that_grows_faster_than_its_input_is_named():
     assert grows_too_fast([*rows, {"name": "b", "at": 4, "value": 25.0}]) == [
         "b: 2.5 times the cost at 2.0 times the input"
     ]
+
+
+def test_every_site_that_is_compared_can_be_served():
+    """A name that is misspelt would show up after a quarter of an hour."""
+    compared = {site.name for comparison in comparisons() for site in comparison.sites}
+
+    assert compared <= sites(80, "", None).keys()
 
 
 def test_growth_in_a_soak_test_is_named():
