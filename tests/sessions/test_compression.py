@@ -74,8 +74,8 @@ def test_a_repeated_list_of_uuids_takes_one_mark_each():
     assert (len(without), len(table)) == (100 + 99 + 1 + 3 + 99 + 99, 1600)
 
 
-@pytest.mark.parametrize(("text", "table"), [(b"\x01\x01", bytes(16)), (b"\x02\x00\x01", bytes(16))])
-def test_a_uuid_that_is_missing_is_an_error(text, table):
+@pytest.mark.parametrize("text", [b"\x01\x01", b"\x02\x03\x04", b"\x02\x03"])
+def test_a_uuid_that_is_missing_is_an_error(text):
     """The table belongs to another text."""
     with pytest.raises(ValueError, match="a UUID is missing"):
-        put_uuids(text, table)
+        put_uuids(text, bytes(16))

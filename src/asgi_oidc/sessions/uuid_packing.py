@@ -4,22 +4,24 @@ In the text, a placeholder takes the place of each UUID. A table contains each o
 """
 
 import re
+from collections.abc import Iterator, Sequence
 
-NEXT = 1  # stands for the UUID that follows the previous one in the table; a list that is repeated takes no space
-AT = 2  # stands for the UUID whose index follows in two bytes
-MAX_UUIDS = 0xFFFF  # in one table
+NEXT = b"\x01"  # stands for the UUID that follows the previous one in the table; a repeated list takes almost no space
+AT = b"\x02"  # stands for the UUID whose index follows in two bytes
+LOWEST = 3  # value of those bytes, so that neither looks like a placeholder
+BASE = 256 - LOWEST
+MAX_UUIDS = BASE * BASE  # in one table
 SIZE = 16  # bytes of a UUID
-PLACEHOLDERS = frozenset({NEXT, AT})
+PLACEHOLDERS = frozenset(NEXT + AT)
 
 _UUID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_PLACEHOLDER = re.compile(rb"\x01|\x02..", re.DOTALL)
 
 
 def take_uuids(text: bytes) -> tuple[bytes, bytes]:
     """Return a text without its UUIDs, and the table of them.
 
     Args:
-        text: contains neither of `PLACEHOLDERS`.
+        text: contains none of `PLACEHOLDERS`.
     """
     indexes: dict[bytes, int] = {}
     following = 0
@@ -32,7 +34,7 @@ def take_uuids(text: bytes) -> tuple[bytes, bytes]:
             return match[0]
         indexes[uuid] = index
         is_next, following = index == following, index + 1
-        return bytes((NEXT,)) if is_next else bytes((AT,)) + index.to_bytes(2, "big")
+        return NEXT if is_next else AT + bytes(LOWEST + digit for digit in divmod(index, BASE))
 
     return _UUID.sub(placeholder, text), b"".join(indexes)
 
@@ -46,17 +48,15 @@ def put_uuids(text: bytes, table: bytes) -> bytes:
     if not table:
         return text
     uuids = [format_uuid(table[start : start + SIZE]).encode("ascii") for start in range(0, len(table), SIZE)]
-    following = 0
-
-    def uuid_of(match: re.Match[bytes]) -> bytes:
-        nonlocal following
-        index = following if match[0][0] == NEXT else int.from_bytes(match[0][1:], "big")
-        if index >= len(uuids):
-            raise ValueError("a UUID is missing")
-        following = index + 1
-        return uuids[index]
-
-    return _PLACEHOLDER.sub(uuid_of, text)
+    first, *others = text.split(AT)
+    try:
+        pieces = [*_with_uuids(first, uuids, 0)]
+        for other in others:
+            index = (other[0] - LOWEST) * BASE + other[1] - LOWEST
+            pieces += [uuids[index], *_with_uuids(other[2:], uuids, index + 1)]
+    except IndexError:
+        raise ValueError("a UUID is missing") from None
+    return b"".join(pieces)
 
 
 def format_uuid(uuid: bytes) -> str:
@@ -68,3 +68,12 @@ def format_uuid(uuid: bytes) -> str:
 def read_uuid(text: str) -> bytes | None:
     """Return the bytes of a UUID; None for any other text, and for another spelling."""
     return bytes.fromhex(text.replace("-", "")) if _UUID.fullmatch(text.encode("utf-8", "replace")) else None
+
+
+def _with_uuids(text: bytes, uuids: Sequence[bytes], following: int) -> Iterator[bytes]:
+    """Yield the pieces of a text, and between them the UUIDs from an index on."""
+    first, *others = text.split(NEXT)
+    yield first
+    for index, other in enumerate(others, start=following):
+        yield uuids[index]
+        yield other
