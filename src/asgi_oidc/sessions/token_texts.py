@@ -8,14 +8,14 @@ from typing import Any
 
 import msgspec
 
-from asgi_oidc.protocol.json_objects import InvalidJSON, read_object
 from asgi_oidc.sessions.claims_difference import apply, difference
 from asgi_oidc.sessions.compression import compress, decompress
 from asgi_oidc.sessions.sealing import base64url, decode_base64url
-from asgi_oidc.sessions.uuid_packing import PLACEHOLDERS, put_uuids, take_uuids
+from asgi_oidc.sessions.uuid_packing import AT, NEXT, put_uuids, take_uuids
 
 SIZE = 3  # bytes of the length of the texts, which come first
 END = b"\0"  # between two compressed texts; JSON contains no such character (RFC 8259 §7)
+RESERVED = (END, NEXT, AT)
 MIN_LENGTH = 16  # characters; shorter segments of a token are stored as they are
 
 # A token without the texts that are compressed: None if there is none; the signature of a JWT; or all segments of
@@ -58,6 +58,7 @@ class _Packed(msgspec.Struct, frozen=True, array_like=True):
     refresh_token: _Rest = None
 
 
+_objects = msgspec.json.Decoder(dict[str, Any])
 _packed = msgspec.msgpack.Decoder(_Packed)
 
 
@@ -163,9 +164,9 @@ def _shorter(text: str) -> bytes | str:
 
 
 def _is_json(data: bytes) -> bool:
-    """Return whether this is a JSON object, and so contains no placeholder of a UUID."""
+    """Return whether this is a JSON object; JSON contains no character that separates texts, or stands for a UUID."""
     try:
-        read_object(data)
-    except InvalidJSON:
+        _objects.decode(data)
+    except (ValueError, RecursionError):
         return False
-    return PLACEHOLDERS.isdisjoint(data)
+    return not any(character in data for character in RESERVED)

@@ -12,7 +12,6 @@ LOWEST = 3  # value of those bytes, so that neither looks like a placeholder
 BASE = 256 - LOWEST
 MAX_UUIDS = BASE * BASE  # in one table
 SIZE = 16  # bytes of a UUID
-PLACEHOLDERS = frozenset(NEXT + AT)
 
 _UUID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
@@ -21,7 +20,7 @@ def take_uuids(text: bytes) -> tuple[bytes, bytes]:
     """Return a text without its UUIDs, and the table of them.
 
     Args:
-        text: contains none of `PLACEHOLDERS`.
+        text: contains neither `NEXT` nor `AT`.
     """
     indexes: dict[bytes, int] = {}
     following = 0
