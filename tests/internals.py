@@ -14,6 +14,7 @@ from asgi_oidc.sessions.revocations import Revocations
 from asgi_oidc.sessions.session_cookies import SessionCookies
 from asgi_oidc.sessions.store_records import Records
 from asgi_oidc.stores.replay_cache import ReplayCache
+from asgi_oidc.tokens.session_tokens import SessionTokens
 from tests.attacked_provider import own_name
 
 
@@ -39,6 +40,11 @@ def sessions_of(middleware: OIDCMiddleware) -> CookieSessions | StoredSessions:
     sessions = watcher_of(middleware).sessions
     assert isinstance(sessions, CookieSessions | StoredSessions)
     return sessions
+
+
+def session_tokens_of(middleware: OIDCMiddleware) -> SessionTokens:
+    """Return what remembers access tokens that sessions do not keep."""
+    return middleware._composition.http._app_scopes._tools.refresher.session_tokens
 
 
 def session_cookies_of(middleware: OIDCMiddleware) -> SessionCookies:

@@ -9,7 +9,7 @@ import pytest
 
 from asgi_oidc.sessions.sealing import base64url
 from asgi_oidc.sessions.session import write_claims
-from asgi_oidc.sessions.session_size import without_claims
+from asgi_oidc.sessions.session_size import too_large, without_claims
 from asgi_oidc.testing import FakeProvider, Persona
 from asgi_oidc.web.cookie_size import MAX_COOKIE_HEADER, session_share
 from tests.protected_site import PROGRAM, Clock, Site, cookie_header
@@ -32,7 +32,8 @@ def number_in(told: str, pattern: str) -> int:
 
 def site_with(claims: dict[str, Any], **settings: Any) -> Site:
     """A site whose user alice has these claims."""
-    return Site(provider=FakeProvider(alg="ES256", personas=[Persona("alice", "A", "a@b", claims)]), **settings)
+    alg = settings.pop("alg", "ES256")
+    return Site(provider=FakeProvider(alg=alg, personas=[Persona("alice", "A", "a@b", claims)]), **settings)
 
 
 async def refusal_of(site: Site, caplog: pytest.LogCaptureFixture) -> str:
@@ -95,3 +96,38 @@ def test_a_claim_counts_wherever_it_is():
 
     assert (fewer.claims, fewer.refresh_token) == ({"sub": "alice"}, "opaque")
     assert len(fewer.id_token) == len(fewer.access_token or "") < 500
+
+
+@pytest.mark.parametrize(("photo", "rights", "tokens"), [(7500, 100, "access"), (500, 7500, "refresh")])
+async def test_the_choice_of_tokens_that_is_named_suffices(caplog, photo, rights, tokens):
+    """By as much as the log says: users sign in, and every cookie has room."""
+
+    def site_of(photo: int, **settings: Any) -> Site:
+        site = site_with({"photo": letters[:photo]}, alg="RS256", **settings)
+        site.provider.jwt_access_tokens = True
+        site.provider.access_token_overrides = {"rights": letters[photo:][:rights], "photo": ...}
+        return site
+
+    letters = text(10_000)
+    if tokens == "access":  # a little too large, by less than the ID Token takes
+        needed = number_in(await refusal_of(site_of(photo), caplog), r"needs (\d+) bytes")
+        photo -= needed - session_share(MAX_COOKIE_HEADER) - 100
+        caplog.clear()
+    told = await refusal_of(site_of(photo), caplog)
+
+    browser = await site_of(photo, tokens=tokens).signed_in()
+
+    size = number_in(told, rf'set tokens="{tokens}" \((\d+) bytes\)')
+    # The names of claims in the access token are counted, which are kept only with claims_from_access_token.
+    assert size - 120 < len(cookie_header(browser)) < size + 20
+
+
+def test_a_scope_that_asks_for_a_token_in_vain_has_to_go_along():
+    """Without that, the app would not start."""
+    long = of_tokens(
+        written_claims=write_claims({"sub": "alice"}), refresh_token=text(3000), scopes=["openid", "offline_access"]
+    )
+
+    error = too_large(long, lambda tokens: tokens.texts.size, most=500)
+
+    assert 'set tokens="none" and remove offline_access from scope (' in error.detail

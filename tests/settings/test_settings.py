@@ -59,6 +59,7 @@ def test_five_settings_are_enough():
         "logout_store": None,
         "session_idle": 3600,
         "session_lifetime": 43_200,
+        "tokens": {"id_token", "access_token", "refresh_token"},
         "max_cookie_header": 8000,
         "websocket_activity": False,
         "leeway": 30,

@@ -100,7 +100,10 @@ class OIDC:
 
     @property
     def id_token(self) -> str | None:
-        """The newest ID Token, exactly as issued; None if the provider issued none, or the user has no session."""
+        """The newest ID Token, exactly as issued; None without a session, or if the session has none.
+
+        Some providers issue none, and the setting `tokens` may leave it out.
+        """
         return access.id_token or None if (access := self._access) else None
 
     @property
@@ -162,8 +165,9 @@ class OIDC:
             AccessTokenExpired: it has expired, and there is no refresh token; the user has to sign in again.
             RefreshFailed: it has expired and cannot be refreshed right now.
             StoreUnavailable: it has expired and cannot be refreshed, because the session store is unavailable.
-            TokenNotGranted: the provider gives no token for `resource`, or issued none at the login; always if the user
-                came with an access token, which is for this app and no other: use `exchange_token`.
+            TokenNotGranted: the provider gives no token for `resource`, or issued none at the login, or the setting
+                `tokens` keeps none; always if the user came with an access token, which is for this app and no other:
+                use `exchange_token`.
             ValueError: `resource` is not an absolute URI, or has a fragment.
         """
         return (await self._require_access().access_token(resource=resource)).value

@@ -125,6 +125,7 @@ class EndpointMaker:
                 sessions.feed,
                 login.transactions,
                 login.stale_cookies,
+                sessions.session_tokens,
                 clock=sessions.clock,
             ),
             claim_mapping=settings.claim_mapping,

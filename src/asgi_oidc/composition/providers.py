@@ -77,6 +77,7 @@ def make_provider_services(
         locks,
         revoker,
         sessions.background,
+        sessions.session_tokens,
         claim_mapping=settings.claim_mapping,
         now=now,
     )
@@ -87,6 +88,7 @@ def make_provider_services(
         sessions.limits,
         session_providers,
         revoker,
+        sessions.session_tokens,
         sessions.background,
         clock=sessions.clock,
     )

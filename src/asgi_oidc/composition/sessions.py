@@ -30,6 +30,7 @@ from asgi_oidc.settings.settings import Settings
 from asgi_oidc.single_flight import SingleFlight
 from asgi_oidc.stores.guarded_store import GuardedStore
 from asgi_oidc.stores.replay_cache import ReplayCache
+from asgi_oidc.tokens.session_tokens import SessionTokens
 from asgi_oidc.web.cookies import COOKIE_PREFIX, CookieStyle, SameSite
 
 # Seconds; by then, every login, request and check of an open websocket that began before the revocation has finished.
@@ -52,6 +53,7 @@ class SessionServices(NamedTuple):
     revocations: Revocations
     feed: RevocationFeed
     providers: SessionProviders
+    session_tokens: SessionTokens
     records: Records
     limits: Limits
     store: GuardedStore | None
@@ -72,6 +74,7 @@ class SharedServices(NamedTuple):
     revocations: Revocations
     feed: RevocationFeed
     providers: SessionProviders
+    session_tokens: SessionTokens
     records: Records
     limits: Limits
     store: GuardedStore | None
@@ -122,6 +125,7 @@ def make_shared_services(settings: Settings, providers: SessionProviders, clock:
         revocations=revocations,
         feed=_make_feed(revocations, records, shared, now, lifetime=lifetime),
         providers=providers,
+        session_tokens=SessionTokens(settings.tokens, claim_mapping=settings.claim_mapping),
         records=records,
         limits=limits,
         store=store,

@@ -197,7 +197,7 @@ class CallbackEndpoint:
             provider=provider.settings,
             from_access_token=self.claim_mapping.names(user.from_access_token),
         )
-        cookies = await self.sign_in.sign_in(request, session, transaction)
+        cookies = await self.sign_in.sign_in(request, session, transaction, provider=provider.settings)
         lasted = self.now() - transaction.created_at
         telemetry.observe(catalogue.LOGIN_DURATION, lasted, provider=provider.settings.name)
         cookies += self._count_login(transaction)

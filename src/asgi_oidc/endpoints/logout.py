@@ -16,6 +16,7 @@ from asgi_oidc.logout.sign_out import ProviderSignOut, SignOut
 from asgi_oidc.pages.sign_out import SignOutPages
 from asgi_oidc.protocol.end_session import (
     MAX_URL_LENGTH,
+    choose_logout_hint,
     cognito_logout_parameters,
     end_session_parameters,
     with_parameters,
@@ -120,8 +121,13 @@ class LogoutEndpoint:
                 with_parameters(target.endpoint, **cognito_logout_parameters(target.client, logout_uri=landing_url))
             )
         if session is not None and target is not None:
+            tokens, sid = session.tokens, session.login.sid
             parameters = end_session_parameters(
-                target.client, id_token_hint=session.tokens.id_token, post_logout_redirect_uri=landing_url, state=sealed
+                target.client,
+                id_token_hint=tokens.id_token,
+                logout_hint=choose_logout_hint(sid=sid, login_hint=tokens.claims.get("login_hint")),
+                post_logout_redirect_uri=landing_url,
+                state=sealed,
             )
             return self._redirect_to_provider(request, target.endpoint, parameters)
         if self.after_logout.is_target_public(return_to, request):
@@ -146,7 +152,7 @@ class LogoutEndpoint:
         if request.wants_page:
             provider, back = origin_of(check_url(endpoint)), self.after_logout.landing_url
             return self.pages.at_provider(request, action=endpoint, fields=parameters, provider=provider, back=back)
-        del parameters["id_token_hint"]
+        parameters.pop("id_token_hint", None)
         return redirect(with_parameters(endpoint, **parameters))
 
 

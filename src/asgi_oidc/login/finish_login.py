@@ -25,6 +25,7 @@ from asgi_oidc.sessions.revocation_feed import RevocationFeed
 from asgi_oidc.sessions.revocations import Moment, Revocations
 from asgi_oidc.sessions.session import Login, Session, UserId, earliest, make_tokens, write_claims
 from asgi_oidc.stores.store_failures import log_store_error
+from asgi_oidc.tokens.session_tokens import SessionTokens
 from asgi_oidc.web.request import Request
 
 Claims = Mapping[str, Any]
@@ -73,6 +74,7 @@ class LoginFinisher:
         feed: RevocationFeed,
         transactions: Transactions,
         stale_cookies: StaleCookies,
+        session_tokens: SessionTokens,
         *,
         clock: Callable[[], float],
     ) -> None:
@@ -83,6 +85,7 @@ class LoginFinisher:
         self._feed = feed
         self._transactions = transactions
         self._stale_cookies = stale_cookies
+        self._session_tokens = session_tokens
         self._clock = clock
 
     def begin(self, transaction: Transaction) -> LoginStart:
@@ -146,8 +149,14 @@ class LoginFinisher:
         )
         return Session(login=login, tokens=tokens, seen_at=now)
 
-    async def sign_in(self, request: Request, session: Session, transaction: Transaction) -> list[bytes]:
+    async def sign_in(
+        self, request: Request, session: Session, transaction: Transaction, *, provider: ProviderSettings
+    ) -> list[bytes]:
         """Save a new session and end those that it replaces, unless the user signs out, or is signed out, meanwhile.
+
+        Args:
+            session: with all of its tokens, even those that it does not keep.
+            provider: its settings.
 
         Returns:
             Set-Cookie lines.
@@ -158,6 +167,8 @@ class LoginFinisher:
             StoreUnavailable: the session could not be saved.
         """
         self._check_not_signed_out(transaction)
+        received = session.tokens
+        session = msgspec.structs.replace(session, tokens=self._session_tokens.to_write(received, provider))
         replaced = await self._find_replaced(request, session, transaction)
         with_grace = [old.session_id for old in replaced if old.grace][:MAX_REPLACED]
         session = msgspec.structs.replace(session, login=msgspec.structs.replace(session.login, replaced=with_grace))
@@ -187,6 +198,7 @@ class LoginFinisher:
             raise
         for old in [old for old in replaced if old.grace]:
             await self._expire_with_grace(old.session_id, grace=old.grace, successor=session.login)
+        self._session_tokens.remember(session.id, received)
         events.log(events.LOGIN_SUCCEEDED)
         _report_sign_in(session, transaction, replaced)
         log_omitted_groups(session.tokens.claims)

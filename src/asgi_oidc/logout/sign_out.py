@@ -21,6 +21,7 @@ from asgi_oidc.sessions.session_providers import SessionProviders
 from asgi_oidc.single_flight import SingleFlight
 from asgi_oidc.telemetry import catalogue
 from asgi_oidc.tokens.revoke import TokenRevoker
+from asgi_oidc.tokens.session_tokens import SessionTokens
 
 METADATA_DEADLINE = 3.0  # seconds; a provider that is down does not hold up a sign-out
 
@@ -49,6 +50,7 @@ class SignOut:
         limits: Limits,
         providers: SessionProviders,
         revoker: TokenRevoker,
+        session_tokens: SessionTokens,
         background: SingleFlight[Any],
         *,
         clock: Callable[[], float],
@@ -60,6 +62,7 @@ class SignOut:
         self._limits = limits
         self._providers = providers
         self._revoker = revoker
+        self._session_tokens = session_tokens
         self._background = background
         self._clock = clock
 
@@ -95,6 +98,7 @@ class SignOut:
         """
 
         async def sign_out() -> ProviderSignOut | None:
+            self._session_tokens.forget(session.id)
             await self._end(session)
             events.log(events.LOGGED_OUT)
             report_session(session.login, SignedOut, by="user")

@@ -82,14 +82,16 @@ class Tokens(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             seconds since the login: of two processes that refresh without knowing of each other, the one with the
             latest claims has the larger generation.
         texts: the claims and the tokens themselves.
-        access_expires_at: None if the provider did not say.
+        access_expires_at: None if the provider did not say; 0 if the session does not keep the access token.
         refresh_due_at: from then on, a request that needs the access token refreshes it first; None for never.
         retry_at: after a failed refresh, the next one is not tried before that.
         forced_at: when an API last refused a token that had not expired.
         ends_at: when the provider wants the session to end, None if it did not say.
         id_token_claim_names: names of the claims that earlier ID Tokens of this session contained, if `id_token` is a
-            newer one without any claim about the user; None if `id_token` itself contains them.
+            newer one without any claim about the user, or is not kept; None if `id_token` itself contains them.
         from_access_token: names of the claims whose current values come from the access token.
+        access_token_claim_names: names of the claims that the access token contains, as they are stored, if the session
+            does not keep it and the app uses its claims.
         confirmed_at: when the provider last confirmed the session after the login, by a refresh for example.
         authorization_details: the granted ones (RFC 9396), as a JSON list.
     """
@@ -104,6 +106,7 @@ class Tokens(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     ends_at: int | None = None
     id_token_claim_names: list[str] | None = None
     from_access_token: list[str] = []
+    access_token_claim_names: list[str] = []
     confirmed_at: int = 0
     authorization_details: msgspec.Raw = NOTHING
 

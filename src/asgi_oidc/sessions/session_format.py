@@ -54,6 +54,7 @@ class _Tokens(msgspec.Struct, frozen=True, array_like=True, gc=False):
     from_access_token: tuple[str, ...] = ()
     id_token_claim_names: list[str] | None = None
     authorization_details: bytes = b""
+    access_token_claim_names: tuple[str, ...] = ()
 
 
 class _Session(msgspec.Struct, frozen=True, array_like=True):
@@ -181,6 +182,7 @@ def _stored_tokens(tokens: Tokens) -> _Tokens:
         tuple(tokens.from_access_token),
         tokens.id_token_claim_names,
         b"" if details == bytes(NOTHING) else details,
+        tuple(tokens.access_token_claim_names),
     )
 
 
@@ -198,6 +200,7 @@ def _read_tokens(stored: _Tokens) -> Tokens:
         from_access_token=list(stored.from_access_token),
         id_token_claim_names=stored.id_token_claim_names,
         authorization_details=msgspec.Raw(stored.authorization_details) if stored.authorization_details else NOTHING,
+        access_token_claim_names=list(stored.access_token_claim_names),
     )
 
 

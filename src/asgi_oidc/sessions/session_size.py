@@ -74,7 +74,8 @@ def _fewer_tokens(tokens: Tokens, measure: Measure, most: int) -> Iterator[str]:
     for value, kept in SHORT_FORMS.items():
         smaller = measure(keep(tokens, kept))
         if smaller <= most:
-            yield f'set tokens="{value}" ({smaller} bytes)'
+            asks_in_vain = REFRESH_TOKEN not in kept and "offline_access" in tokens.scopes
+            yield f'set tokens="{value}"{" and remove offline_access from scope" * asks_in_vain} ({smaller} bytes)'
             return
 
 

@@ -14,6 +14,7 @@ from asgi_oidc.settings.certificate_checks import unapplied_certificates
 from asgi_oidc.settings.claims import claims_problems
 from asgi_oidc.settings.client_document_checks import client_document_problems
 from asgi_oidc.settings.health_path import health_problems
+from asgi_oidc.settings.kept_tokens import tokens_problems
 from asgi_oidc.settings.profile_checks import redirect_problems
 from asgi_oidc.settings.provider_checks import provider_contradictions
 from asgi_oidc.settings.provider_readers import MISSING, PROVIDER_READERS
@@ -31,6 +32,7 @@ def find_contradictions(values: Mapping[str, Any]) -> list[str]:
     problems += _provider_problems(values)
     problems += bearer_problems(values)
     problems += claims_problems(values)
+    problems += tokens_problems(values)
     problems += _credential_problems(values)
     problems += client_document_problems(values)
     problems += _callback_problems(values) if {"base_url", "auth_path"} <= values.keys() else []

@@ -157,6 +157,18 @@ class Keywords(ProviderKeywords, total=False):
     Default: `43200`. Variable: `OIDC_SESSION_LIFETIME`. Since 0.1.
     """
 
+    tokens: str | Sequence[str]
+    """Which of its tokens a session keeps; fewer make smaller cookies and records.
+
+    `"all"`; `"access"`, all but the ID Token; `"refresh"`, the refresh token alone; `"none"`; or a list of
+    `"id_token"`, `"access_token"` and `"refresh_token"`. Without the ID Token, most providers ask users to confirm a
+    sign-out. Without the access token, `access_token()` gets one with the refresh token, and each process keeps it in
+    memory until it expires; without both, it raises `TokenNotGranted`. See
+    [what each choice loses](../providers/README.md#fewer-tokens).
+
+    Default: `"all"`. Variable: `OIDC_TOKENS`. Since 0.2.
+    """
+
     max_cookie_header: int
     """How many bytes all cookies of the middleware may take in a request, from 4000 to 16000.
 

@@ -28,6 +28,7 @@ from asgi_oidc.settings.callback_paths import callback_aliases
 from asgi_oidc.settings.claims import read_claims_setting
 from asgi_oidc.settings.contradictions import acr_values_of_all, find_contradictions, flat_problems
 from asgi_oidc.settings.health_path import health_urls, read_health_path
+from asgi_oidc.settings.kept_tokens import read_tokens_setting
 from asgi_oidc.settings.page_readers import read_app_logo, read_pages
 from asgi_oidc.settings.profile_checks import with_profile
 from asgi_oidc.settings.provider_readers import MISSING, PROVIDER_READERS, provider_settings, unknown_setting
@@ -113,6 +114,7 @@ class Settings(ResponseAlgorithmSettings):
     logout_store: SessionStore | None = field(repr=False)
     session_idle: int
     session_lifetime: int
+    tokens: frozenset[str]
     max_cookie_header: int
     recheck: int | None
     websocket_activity: bool
@@ -325,6 +327,7 @@ READERS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
     "logout_store": (None, read_store),
     "session_idle": (3600, number_reader(1, MAX_SPAN, example=3600)),
     "session_lifetime": (12 * 3600, number_reader(1, MAX_SPAN, example=43200)),
+    "tokens": (read_tokens_setting("all"), read_tokens_setting),
     "max_cookie_header": (MAX_COOKIE_HEADER, number_reader(*COOKIE_HEADER_RANGE, unit="bytes", example=12_000)),
     "recheck": (None, number_reader(MIN_RECHECK, MAX_SPAN, example=300)),
     "websocket_activity": (False, read_switch),

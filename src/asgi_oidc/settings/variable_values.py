@@ -169,6 +169,7 @@ _PARSERS_BY_NAME: Mapping[str, Callable[[str], Any]] = {
     "app_colors": _mapping,
     "session_idle": read_number,
     "session_lifetime": read_number,
+    "tokens": _text_or_list,
     "max_cookie_header": _number_of_bytes,
     "leeway": read_number,
     "recheck": read_number,

@@ -132,11 +132,11 @@ class SessionRechecks:
             SessionEnded: the provider says that it is over, or there is no way to ask it any more.
             RefreshFailed: it does not answer.
         """
-        login, tokens = lock.session.login, lock.session.tokens
+        login = lock.session.login
         try:
             with anyio.fail_after(lock.time_left()):
                 dpop_key = read_dpop_key(login.dpop_key)
-                token = self._token_to_ask_with(tokens)
+                token = self._token_to_ask_with(lock.session.tokens)
                 return await lock.provider.confirm(token, issuer=login.issuer, sub=login.sub, dpop_key=dpop_key)
         except TokenRejected as rejected:
             error: OIDCError = rejected
@@ -151,7 +151,7 @@ class SessionRechecks:
 
     def _token_to_ask_with(self, tokens: Tokens) -> str:
         if tokens.access_token is None or not is_valid(tokens, self._now()):
-            detail = "the access token has expired, and there is no refresh token, so nobody can confirm the session"
+            detail = "there is no valid access token and no refresh token, so nobody can confirm the session"
             raise TokenRejected("recheck_impossible", detail)
         return tokens.access_token
 

@@ -37,6 +37,7 @@ from asgi_oidc.telemetry import catalogue
 from asgi_oidc.tokens.refresh_lock import COOL_DOWN, RefreshLock, RefreshLocks, refresh_failed
 from asgi_oidc.tokens.refresh_result import refreshed, rights_may_differ, rotated, with_refresh_token
 from asgi_oidc.tokens.revoke import TokenRevoker
+from asgi_oidc.tokens.session_tokens import SessionTokens, missing_access_token
 from asgi_oidc.tokens.token_validity import is_refresh_due, is_valid
 
 # Errors of an ID Token that may be our fault: outdated keys, or a wrong clock. They do not discredit the whole answer.
@@ -60,6 +61,7 @@ class TokenRefresher:
         locks: RefreshLocks,
         revoker: TokenRevoker,
         background: SingleFlight[Any],
+        session_tokens: SessionTokens,
         *,
         claim_mapping: ClaimMapping = ALL_CLAIMS,
         now: Callable[[], int],
@@ -71,6 +73,7 @@ class TokenRefresher:
         self._locks = locks
         self._revoker = revoker
         self._background = background
+        self.session_tokens = session_tokens
         self._refreshes: SingleFlight[Session] = SingleFlight()
         self._now = now
 
@@ -87,19 +90,15 @@ class TokenRefresher:
         Raises:
             SessionEnded: the provider has withdrawn the session, or the user has signed out.
             AccessTokenExpired: the access token has expired, and there is no refresh token.
-            TokenNotGranted: the provider issued no access token at the login.
-            RefreshFailed: the access token has expired, and cannot be refreshed right now.
-            StoreUnavailable: the same, because the store does not answer.
+            TokenNotGranted: the provider issued no access token at the login, or the session does not keep it.
+            RefreshFailed, StoreUnavailable: the access token has expired, and cannot be refreshed right now.
         """
         await self.check_not_over(active)
-        if is_refresh_due(active.session.tokens, self._now(), refused):
+        if is_refresh_due(self.session_tokens.to_use(active.session), self._now(), refused):
             await self._refresh_or_continue(active, refused)
-        tokens = active.session.tokens
+        tokens = self.session_tokens.to_use(active.session)
         if tokens.access_token is None:
-            detail = (
-                "the provider issued no access token at the login: request a scope of an API with the setting scope"
-            )
-            raise TokenNotGranted("access_token_not_issued", detail)
+            raise missing_access_token(tokens)
         if is_valid(tokens, self._now()):
             return tokens.access_token
         if tokens.refresh_token is not None:
@@ -115,29 +114,27 @@ class TokenRefresher:
         session, now = active.session, self._now()
         has_run_out = now >= ends_for_good_at(session, self._limits)
         if active.is_over or has_run_out or self._revocations.is_revoked(session.login, now=now):
+            self.session_tokens.forget(session.id)
             raise SessionEnded(detail="the session ended while the request was under way")
         if self._revocations.is_outdated(session):
             newest = await self._sessions.newest(session)
             if newest is None:
-                raise SessionEnded(
-                    detail="the session's tokens are from before a refresh that changed the user's rights"
-                )
+                detail = "the session's tokens are from before a refresh that changed the user's rights"
+                raise SessionEnded(detail=detail)
             active.session = newest
 
     async def _refresh_or_continue(self, active: ActiveSession, refused: str | None) -> None:
-        session = active.session
-
         def is_due(newest: Session) -> bool:
-            return is_refresh_due(newest.tokens, self._now(), refused)
+            return is_refresh_due(self.session_tokens.to_use(newest), self._now(), refused)
 
         try:
-            active.session = await self.refresh(session, is_due=is_due, waits=refused is not None)
+            active.session = await self.refresh(active.session, is_due=is_due, waits=refused is not None)
         except SessionEnded:
             active.is_over = True
             raise
         except (RefreshFailed, StoreUnavailable):
             await self.check_not_over(active)  # the user may have signed out in the meantime
-            if not is_valid(active.session.tokens, self._now()):
+            if not is_valid(self.session_tokens.to_use(active.session), self._now()):
                 raise
 
     async def refresh(self, session: Session, *, is_due: Callable[[Session], bool], waits: bool = False) -> Session:
@@ -156,7 +153,7 @@ class TokenRefresher:
     async def _refresh(self, session: Session, is_due: Callable[[Session], bool], waits: bool) -> Session:
         def can_continue(newest: Session) -> bool:
             # Another process is refreshing it; a request with a valid token need not wait.
-            return not is_due(newest) or (not waits and is_valid(newest.tokens, self._now()))
+            return not is_due(newest) or (not waits and is_valid(self.session_tokens.to_use(newest), self._now()))
 
         async with self._locks.hold(session, can_continue=can_continue) as lock:
             telemetry.annotate(provider=lock.provider.settings.name)
@@ -292,21 +289,22 @@ class TokenRefresher:
         """
         newest = await self._sessions.newest(session)
         if newest is not None and newest.tokens.generation != session.tokens.generation:
-            raise RefreshFailed(
-                "refresh_superseded", "another process has refreshed the tokens at the same time", retry_after=1
-            )
+            detail = "another process has refreshed the tokens at the same time"
+            raise RefreshFailed("refresh_superseded", detail, retry_after=1)
         events.log(events.SESSION_WITHDRAWN, detail=detail)
         report_session(session.login, audit.SessionEnded, reason="withdrawn")
         telemetry.annotate(outcome="session_ended")
+        self.session_tokens.forget(session.id)
         await self._sessions.end(session)
 
     async def save(self, lock: RefreshLock, tokens: Tokens) -> Session:
-        """Save new tokens; if the store does not answer in time, this process keeps them and saves them later.
+        """Save what a session keeps of new tokens; if the store is too slow, this process does so later.
 
         Raises:
             SessionEnded: the user has signed out in the meantime; the new refresh token is revoked.
         """
-        before = lock.session.tokens
+        before, received = lock.session.tokens, tokens
+        tokens = self.session_tokens.to_write(received, lock.provider.settings)
 
         def with_tokens(current: Session) -> Session:
             return with_new_tokens(current, tokens) if current.tokens.generation == before.generation else current
@@ -322,8 +320,10 @@ class TokenRefresher:
         if saved is not None and saved.tokens.generation == tokens.generation and rights_may_differ(tokens, before):
             await self._sessions.revoke_older_tokens(saved)
         if saved is None or self._revocations.is_revoked(saved.login, now=self._now()):
-            await self._revoker.revoke_of_session(tokens.refresh_token, lock.session.login)
+            await self._revoker.revoke_of_session(received.refresh_token, lock.session.login)
             raise SessionEnded(detail="the session ended while its tokens were refreshed")
+        if saved.tokens.generation == tokens.generation:
+            self.session_tokens.remember(saved.id, received)
         return saved
 
     async def _save_later(self, lock: RefreshLock, tokens: Tokens) -> None:

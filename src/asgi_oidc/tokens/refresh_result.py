@@ -53,7 +53,7 @@ def refreshed(
     old = session.tokens
     lost = frozenset(old.from_access_token)
     if access_token_claims is not None:  # even claims that the ID Token of the login contained as well
-        lost |= mapping.names(user_claim_names(old.access_token or "") - access_token_claims.keys())
+        lost |= _names_from_access_token(old, mapping) - mapping.names(access_token_claims)
     claims, from_access_token = _updated_claims(
         session,
         id_token_claims,
@@ -66,6 +66,7 @@ def refreshed(
         rotated(session, answer),
         written_claims=write_claims(claims),
         from_access_token=from_access_token,
+        access_token_claim_names=[],
         id_token_claim_names=_names_to_remember(old, id_token_claims)
         if answer.id_token is not None
         else old.id_token_claim_names,
@@ -150,8 +151,7 @@ def confirmed(
         return new
     stated = _without_names(mapping.apply(userinfo), protected | PROTOCOL_CLAIMS)
     claims = old.claims
-    from_id_tokens = mapping.names(_names_from_id_tokens(old)) if old.id_token else frozenset[str]()
-    from_tokens = from_id_tokens | set(old.from_access_token)
+    from_tokens = mapping.names(_names_from_id_tokens(old)) | set(old.from_access_token)
     from_userinfo = claims.keys() - from_tokens - protected - PROTOCOL_CLAIMS
     if not from_userinfo:
         stated = {name: value for name, value in stated.items() if name in claims}
@@ -275,10 +275,17 @@ def _names_to_remember(old: Tokens, id_token_claims: Claims) -> list[str] | None
 
 
 def _names_from_id_tokens(tokens: Tokens) -> frozenset[str]:
-    names = (
-        claim_names(tokens.id_token) if tokens.id_token_claim_names is None else frozenset(tokens.id_token_claim_names)
-    )
+    names = frozenset(tokens.id_token_claim_names or ())
+    if tokens.id_token_claim_names is None and tokens.id_token:
+        names = claim_names(tokens.id_token)
     return names - PROTOCOL_CLAIMS
+
+
+def _names_from_access_token(tokens: Tokens, mapping: ClaimMapping) -> frozenset[str]:
+    """Return the names under which the claims of the current access token are stored."""
+    if tokens.access_token is None:
+        return frozenset(tokens.access_token_claim_names)
+    return mapping.names(user_claim_names(tokens.access_token))
 
 
 def _has_user_claims(id_token_claims: Claims) -> bool:

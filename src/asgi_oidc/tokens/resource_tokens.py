@@ -10,6 +10,7 @@ from asgi_oidc.errors import ProviderGone, SessionEnded, TokenNotGranted
 from asgi_oidc.protocol.dpop.make_proof import read_dpop_key
 from asgi_oidc.protocol.token_exchange import ExchangeTarget
 from asgi_oidc.provider.omitted_groups import log_omitted_groups
+from asgi_oidc.sessions.kept_tokens import REFRESH_TOKEN
 from asgi_oidc.sessions.repository import ActiveSession
 from asgi_oidc.sessions.session_providers import SessionProviders
 from asgi_oidc.tokens.api_token import ApiToken
@@ -49,10 +50,7 @@ class ResourceTokens:
 
         async def request_token() -> IssuedToken:
             if session.tokens.refresh_token is None:
-                detail = (
-                    "a token for a resource needs a refresh token, and the session has none: see examples/providers"
-                )
-                raise TokenNotGranted(detail=detail)
+                raise self._without_refresh_token()
             async with self._locks.hold(session, can_continue=lambda newest: False) as lock:
                 answer = await self._refresher.use_refresh_token(lock, resource=resource)
                 answer, claims = await self._refresher.checked_answer(lock, answer)
@@ -106,6 +104,13 @@ class ResourceTokens:
         except ProviderGone as gone:
             raise SessionEnded(detail=gone.detail) from gone
         return await provider.http.app_tls_context()
+
+    def _without_refresh_token(self) -> TokenNotGranted:
+        if REFRESH_TOKEN not in self._refresher.session_tokens.kept:
+            detail = 'a token for a resource needs a refresh token: set tokens="refresh" (OIDC_TOKENS) or "all"'
+            return TokenNotGranted("token_not_kept", detail)
+        detail = "a token for a resource needs a refresh token, and the session has none: see examples/providers"
+        return TokenNotGranted(detail=detail)
 
     async def _token(
         self, active: ActiveSession, target: str | ExchangeTarget, request_token: GetToken, *, refused: str | None

@@ -182,6 +182,11 @@ SESSIONS = [
         "Request a scope of an API with the setting `scope`.",
     ),
     Code(
+        "token_not_kept",
+        "The app asks for an access token, and the setting `tokens` keeps neither that token nor one to get it with.",
+        'Set `tokens` to `"all"` or `"access"`; or to `"refresh"`, if the provider issues refresh tokens.',
+    ),
+    Code(
         "dpop_key_unreadable",
         "The session has a DPoP key that this version cannot read, and its tokens are useless without that key.",
         "The user has to sign in again. Report it if it happens again.",
