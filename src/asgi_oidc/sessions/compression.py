@@ -30,12 +30,11 @@ WT","kid":"{"alg":"RS256","typ":"JWT","kid":"scope":"openid profile email offlin
 example.com","sub":"","iss":"https://auth.","exp":17,"iat":17{"iss":"https://"""
 RAW = -15  # zlib's `wbits` for DEFLATE without a header and a checksum, which sealed values do not need
 LEVEL = 9
-MEMORY = 6  # zlib's `memLevel`, for a table of 2^13 positions; texts have a few thousand bytes
 
 
 def compress(text: bytes) -> bytes:
     """Compress a text that contains no secret."""
-    stream = zlib.compressobj(LEVEL, zlib.DEFLATED, RAW, MEMORY, zlib.Z_DEFAULT_STRATEGY, DICTIONARY)
+    stream = zlib.compressobj(LEVEL, zlib.DEFLATED, RAW, zlib.DEF_MEM_LEVEL, zlib.Z_DEFAULT_STRATEGY, DICTIONARY)
     return stream.compress(text) + stream.flush()
 
 
