@@ -11,7 +11,7 @@ from asgi_oidc.testing import Browser, FakeProvider
 from asgi_oidc.web.cookies import Cookies
 from tests.dpop_site import DPoPSite
 from tests.internals import session_tokens_of, sessions_of
-from tests.protected_site import Site, cookie_header, who_am_i
+from tests.protected_site import PROGRAM, Site, cookie_header, who_am_i
 from tests.token_site import LIFETIME, STORES, TokenSite
 from tests.tokens.test_refresh import OtherAnswers
 
@@ -160,18 +160,55 @@ async def test_a_token_from_before_rights_were_withdrawn_in_another_process_is_n
 
 
 @pytest.mark.parametrize("store", STORES)
-async def test_after_a_sign_out_nothing_is_remembered(store):
+@pytest.mark.parametrize("how", ["here", "by a logout token"])
+async def test_after_a_sign_out_nothing_is_remembered(store, how):
     """A request that is still under way gets no token, and none stays in memory."""
     site = site_keeping("refresh", store)
     browser = await site.signed_in()
     under_way = site.app.scope["oidc"]
-    assert session_tokens_of(site.middleware).is_remembered(under_way._active.session.id)
+    remembered = session_tokens_of(site.middleware)
+    session_id = under_way._active.session.id
+    before = remembered.is_remembered(session_id)
 
-    await browser.post("/auth/logout")
+    if how == "here":
+        await browser.post("/auth/logout")
+        assert not remembered.is_remembered(session_id)
+    else:
+        body = {"logout_token": site.provider.logout_token("alice")}
+        await site.browser().post("/auth/backchannel-logout", data=body, headers=PROGRAM)
 
     with pytest.raises(SessionEnded):
         await under_way.access_token()
-    assert not session_tokens_of(site.middleware).is_remembered(under_way._active.session.id)
+    assert (before, remembered.is_remembered(session_id)) == (True, False)
+
+
+@pytest.mark.parametrize("store", STORES)
+async def test_a_valid_token_is_used_while_a_refresh_fails(store):
+    """It was to be refreshed ahead of time, and an outage of a minute need not reach the user."""
+    site = site_keeping("refresh", store)
+    browser = await site.signed_in()
+    site.clock.advance(LIFETIME - 30)
+
+    with site.provider.fault("refresh_down"):
+        await browser.fetch("/page")
+    site.clock.advance(31)
+    with site.provider.fault("refresh_down"):
+        await browser.fetch("/page")
+
+    assert (site.tokens[1] == site.tokens[0], site.tokens[2]) == (True, "refresh_token_unavailable")
+
+
+async def test_a_valid_token_is_used_while_another_process_refreshes():
+    """Nobody has to wait for what is not needed yet."""
+    site = site_keeping("refresh", "store")
+    browser = await site.signed_in()
+    session, sessions = site.app.scope["oidc"]._active.session, sessions_of(site.middleware)
+    site.clock.advance(LIFETIME - 30)
+    await sessions.lock(session, "another process")
+
+    await browser.fetch("/page")
+
+    assert (site.tokens[1] == site.tokens[0], site.refreshes) == (True, 0)
 
 
 async def test_a_session_that_the_provider_withdraws_gives_no_token():

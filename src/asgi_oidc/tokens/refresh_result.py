@@ -66,7 +66,6 @@ def refreshed(
         rotated(session, answer),
         written_claims=write_claims(claims),
         from_access_token=from_access_token,
-        access_token_claim_names=[],
         id_token_claim_names=_names_to_remember(old, id_token_claims)
         if answer.id_token is not None
         else old.id_token_claim_names,
