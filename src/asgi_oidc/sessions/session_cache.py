@@ -46,14 +46,17 @@ class SessionCache(Generic[Key, Value]):
             size: bytes of the sealed value, or of what was opened.
         """
         with self._lock:
-            self._drop(key)
+            if key in self._values:
+                self._drop(key)
             if size > self._max_bytes:
                 return
             self._values[key] = value
             self._sizes[key] = size
             self._bytes += size
             while len(self._values) > self._max_entries or self._bytes > self._max_bytes:
-                self._drop(next(iter(self._sizes)))
+                oldest, freed = self._sizes.popitem(last=False)
+                del self._values[oldest]
+                self._bytes -= freed
 
     def clear(self) -> None:
         """Remove all values."""
