@@ -12,11 +12,11 @@ from benchmarks.harness import Harness
 from benchmarks.token_provider import Jwt, TokenSet
 from benchmarks.token_sets import LARGE_SETS, REAL_SETS
 
-from asgi_oidc.sessions.compression import RAW, compress, decompress
+from asgi_oidc.sessions.packing.compression import RAW, compress, decompress
+from asgi_oidc.sessions.packing.token_texts import END, Texts, pack, unpack
+from asgi_oidc.sessions.packing.uuids import take_uuids
 from asgi_oidc.sessions.sealing import decode_base64url
 from asgi_oidc.sessions.session import write_claims
-from asgi_oidc.sessions.token_texts import END, Texts, pack, unpack
-from asgi_oidc.sessions.uuid_packing import take_uuids
 
 SETS = {token_set.name: token_set for token_set in (*REAL_SETS, *LARGE_SETS)}
 TIMED = ("Keycloak", "Entra ID, 120 groups")

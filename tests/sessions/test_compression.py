@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgi_oidc.sessions.compression import RAW, compress, decompress
-from asgi_oidc.sessions.uuid_packing import put_uuids, take_uuids
+from asgi_oidc.sessions.packing.compression import RAW, compress, decompress
+from asgi_oidc.sessions.packing.uuids import put_uuids, take_uuids
 
 UUIDS = st.uuids().map(str)
 TEXTS = st.lists(st.one_of(UUIDS, UUIDS.map(str.upper), st.text("abc09-,"), st.just("\0")), max_size=12).map(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi_oidc.protocol.id_token import FIRST
-from asgi_oidc.sessions.compact_text import restore, shorten
+from asgi_oidc.sessions.packing.short_texts import restore, shorten
 from asgi_oidc.sessions.sealing import base64url
 from asgi_oidc.sessions.session import Login, Session, Tokens, make_tokens, write_claims
 from asgi_oidc.sessions.session_format import (

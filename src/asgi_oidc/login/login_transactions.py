@@ -6,8 +6,8 @@ from hmac import compare_digest
 
 import msgspec
 
-from asgi_oidc.sessions.cookie_packing import pack, unpack
 from asgi_oidc.sessions.digests import UserDigests, digest, short_digest
+from asgi_oidc.sessions.packing.structs import pack, unpack
 from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.sessions.session import Login, UserId
 from asgi_oidc.web.cookie_size import LOGIN_SHARE

@@ -7,7 +7,7 @@ import msgspec
 
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.sessions.lifetimes import Limits, expires_at, is_live, is_use_due
-from asgi_oidc.sessions.local_sessions import LocalSessions
+from asgi_oidc.sessions.memory_lookup import LocalSessions
 from asgi_oidc.sessions.plain_records import PlainRecords
 from asgi_oidc.sessions.repository import GONE, LOCK_LIFETIME, NOT_OURS, UNREADABLE, ActiveSession, Change, NoSession
 from asgi_oidc.sessions.revocation_feed import RevocationFeed, try_to_write

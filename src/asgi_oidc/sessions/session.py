@@ -9,7 +9,7 @@ from asgi_oidc.errors import OIDCError
 from asgi_oidc.principal import read_claims
 from asgi_oidc.protocol.authorization_details import NOTHING
 from asgi_oidc.protocol.user_api import is_openid
-from asgi_oidc.sessions.token_texts import Texts, TokenTexts
+from asgi_oidc.sessions.packing.token_texts import Texts, TokenTexts
 
 
 class UserId(NamedTuple):

@@ -1,6 +1,6 @@
 """The bytes of a session that are sealed, in cookies and in stores.
 
-A version comes first. Values that the previous release wrote are read as well (see format_3.py).
+A version comes first. Values that the previous release wrote are read as well (see session_format_3.py).
 """
 
 from typing import Any
@@ -9,16 +9,16 @@ import msgspec
 
 from asgi_oidc.protocol.authorization_details import NOTHING
 from asgi_oidc.protocol.id_token import FIRST
-from asgi_oidc.sessions import format_3
-from asgi_oidc.sessions.compact_text import restore, shorten
+from asgi_oidc.sessions import session_format_3
 from asgi_oidc.sessions.digests import SHORT_DIGEST, short_digest
+from asgi_oidc.sessions.packing.short_texts import restore, shorten
+from asgi_oidc.sessions.packing.token_texts import TokenTexts
 from asgi_oidc.sessions.session import Login, Session, Tokens
-from asgi_oidc.sessions.token_texts import TokenTexts
 
 VERSION = b"\x04"  # changes with the meaning of the fields; new ones may be added at the end without that
 INSTANT = 5  # bytes of seconds since the epoch
 
-_Text = Any  # text or bytes, see compact_text.py; msgspec has no type for either
+_Text = Any  # text or bytes, see packing/short_texts.py; msgspec has no type for either
 
 
 class _Login(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -92,7 +92,7 @@ def encode_use(session_id: str, seen_at: int) -> bytes:
 def decode_login(data: bytes) -> Login | None:
     """Decode a login; None if the bytes are of another format."""
     if not data.startswith(VERSION):
-        return format_3.decode_login(data)
+        return session_format_3.decode_login(data)
     try:
         return _login(_logins.decode(data[1:]))
     except ValueError:
@@ -102,7 +102,7 @@ def decode_login(data: bytes) -> Login | None:
 def decode_tokens(data: bytes) -> Tokens | None:
     """Decode tokens; None if the bytes are of another format."""
     if not data.startswith(VERSION):
-        return format_3.decode_tokens(data)
+        return session_format_3.decode_tokens(data)
     try:
         return _read_tokens(_tokens.decode(data[1:]))
     except ValueError:
@@ -112,7 +112,7 @@ def decode_tokens(data: bytes) -> Tokens | None:
 def decode_session(data: bytes) -> Session | None:
     """Decode a session; None if the bytes are of another format."""
     if not data.startswith(VERSION):
-        return format_3.decode_session(data)
+        return session_format_3.decode_session(data)
     try:
         stored = _sessions.decode(data[1:])
         return Session(login=_login(stored.login), tokens=_read_tokens(stored.tokens), seen_at=stored.seen_at)
@@ -123,7 +123,7 @@ def decode_session(data: bytes) -> Session | None:
 def decode_use(data: bytes) -> tuple[str, int] | None:
     """Return the short digest of a session, and when it was last used; None if the bytes are of another format."""
     if not data.startswith(VERSION):
-        use = format_3.decode_use(data)
+        use = session_format_3.decode_use(data)
         return None if use is None else (short_digest(use[0]), use[1])
     digest, instant = data[1 : 1 + SHORT_DIGEST], data[1 + SHORT_DIGEST :]
     return (digest.decode("ascii"), int.from_bytes(instant, "big")) if len(instant) == INSTANT else None

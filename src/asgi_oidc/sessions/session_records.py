@@ -9,7 +9,7 @@ from asgi_oidc.sessions.plain_records import PlainRecords
 from asgi_oidc.sessions.session import Session
 from asgi_oidc.sessions.store_records import Records, Summary, indexes_of
 from asgi_oidc.stores.guarded_store import GuardedStore
-from asgi_oidc.stores.session_table import SessionTable
+from asgi_oidc.stores.memory_sessions import SessionTable
 
 MAX_SESSIONS = 1000  # of one user; the oldest is deleted
 

@@ -15,8 +15,8 @@ from asgi_oidc.health import HealthCheck
 from asgi_oidc.health.call_outcomes import CallOutcomes
 from asgi_oidc.single_flight import run_var
 from asgi_oidc.stores.memory import MemoryStore, session_table_of
+from asgi_oidc.stores.memory_sessions import SessionTable
 from asgi_oidc.stores.open_stores import OpenStores
-from asgi_oidc.stores.session_table import SessionTable
 from asgi_oidc.stores.store import SessionStore
 from asgi_oidc.stores.store_failures import log_store_error
 

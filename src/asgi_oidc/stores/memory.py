@@ -3,9 +3,9 @@
 import time
 from collections.abc import Callable, Sequence
 
-from asgi_oidc.stores.bounded_values import BoundedValues
 from asgi_oidc.stores.memory_indexes import MemoryIndexes
-from asgi_oidc.stores.session_table import SessionTable
+from asgi_oidc.stores.memory_sessions import SessionTable
+from asgi_oidc.stores.memory_values import BoundedValues
 from asgi_oidc.stores.store import SessionStore
 
 MAX_SESSIONS = 100_000

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterable
 
-from asgi_oidc.stores.bounded_values import EXPIRED_PER_WRITE
 from asgi_oidc.stores.expiry_queue import ExpiryQueue
+from asgi_oidc.stores.memory_values import EXPIRED_PER_WRITE
 
 Member = tuple[str, str]  # the index, and the name in it
 

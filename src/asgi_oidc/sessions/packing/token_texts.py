@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
-from asgi_oidc.sessions.claims_difference import apply, difference
-from asgi_oidc.sessions.compression import compress, decompress
+from asgi_oidc.sessions.packing.claims_difference import apply, difference
+from asgi_oidc.sessions.packing.compression import compress, decompress
+from asgi_oidc.sessions.packing.uuids import AT, NEXT, put_uuids, take_uuids
 from asgi_oidc.sessions.sealing import base64url, decode_base64url
-from asgi_oidc.sessions.uuid_packing import AT, NEXT, put_uuids, take_uuids
 
 SIZE = 3  # bytes of the length of the texts, which come first
 END = b"\0"  # between two compressed texts; JSON contains no such character (RFC 8259 §7)

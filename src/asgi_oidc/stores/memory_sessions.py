@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Sequence
 
-from asgi_oidc.stores.bounded_values import BoundedValues, Entry, Key
+from asgi_oidc.stores.memory_values import BoundedValues, Entry, Key
 
 MAX_INDEXES = 8  # of one session: two, and two more for each change of the secret during its life
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi_oidc import MemoryStore
-from asgi_oidc.stores.bounded_values import BoundedValues
-from asgi_oidc.stores.session_table import MAX_INDEXES, SessionTable
+from asgi_oidc.stores.memory_sessions import MAX_INDEXES, SessionTable
+from asgi_oidc.stores.memory_values import BoundedValues
 from tests.stores.test_memory import Clock
 
 MANY = 1000  # of sessions that an index may lead to

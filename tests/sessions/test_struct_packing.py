@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi_oidc.login.login_transactions import Before, Transaction
-from asgi_oidc.sessions.cookie_packing import pack, unpack
+from asgi_oidc.sessions.packing.structs import pack, unpack
 from asgi_oidc.sessions.sealing import base64url
 
 RANDOM = st.binary(min_size=8, max_size=80).map(base64url)

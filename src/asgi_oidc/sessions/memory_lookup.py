@@ -16,7 +16,7 @@ from asgi_oidc.sessions.session_cache import MAX_OPENED_BYTES, SessionCache, ope
 from asgi_oidc.sessions.session_cookies import SessionCookies
 from asgi_oidc.sessions.store_records import is_session_id
 from asgi_oidc.sessions.undelivered_tokens import UndeliveredTokens
-from asgi_oidc.stores.session_table import SessionTable
+from asgi_oidc.stores.memory_sessions import SessionTable
 from asgi_oidc.web.cookies import Cookies
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from asgi_oidc.protocol.authorization_details import NOTHING
-from asgi_oidc.sessions.cookie_packing import unpack
+from asgi_oidc.sessions.packing.structs import unpack
 from asgi_oidc.sessions.session import Login, Session, Tokens, make_tokens
 
 FORMAT = 3

@@ -1,7 +1,7 @@
 """Stores short texts, such as ids, in fewer bytes: UUIDs, and what is base64url."""
 
+from asgi_oidc.sessions.packing.uuids import format_uuid, read_uuid
 from asgi_oidc.sessions.sealing import base64url, decode_base64url
-from asgi_oidc.sessions.uuid_packing import format_uuid, read_uuid
 
 MIN_LENGTH = 16  # characters; shorter texts are stored as they are
 UUID_LENGTH = 36  # characters
