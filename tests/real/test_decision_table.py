@@ -1,4 +1,4 @@
-"""Every cell of the decision table, for each framework behind each server: what comes back, and whether the app ran."""
+"""Every cell of the decision table, for each framework and each server: what comes back, and whether the app ran."""
 
 import secrets
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -15,8 +15,9 @@ from asgi_oidc.testing import Browser, Client, FakeProvider, Persona, serve
 from tests.real.processes import free_port
 from tests.real.servers import server
 from tests.real.table_apps import FRAMEWORKS
+from tests.security.sizes import size
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.long]
 
 SERVERS = ("uvicorn-httptools", "hypercorn-asyncio", "granian")
 AT_ONCE = 4  # that start: each takes a processor for a while
@@ -59,6 +60,10 @@ KINDS: Mapping[tuple[str, str], tuple[Mapping[str, str | None], str, str]] = {
 Addresses = dict[tuple[str, str], str]
 ROOT_PATH = "/app"
 MOUNTED = "starlette below a root path"
+ALL_PAIRS = [(kind, name) for name in (*FRAMEWORKS, MOUNTED) for kind in SERVERS]
+# Each framework behind one of the servers, and a root path, which each of them passes on in its own way, behind all.
+SAMPLE = [*zip(SERVERS * 2, FRAMEWORKS, strict=True), *((kind, MOUNTED) for kind in SERVERS)]
+PAIRS = size(SAMPLE, ALL_PAIRS)
 
 
 class Site(NamedTuple):
@@ -131,9 +136,8 @@ def addresses(provider: FakeProvider) -> Iterator[Addresses]:
             )
             return address
 
-        pairs = [(kind, name) for kind in SERVERS for name in (*FRAMEWORKS, MOUNTED)]
         with ThreadPoolExecutor(AT_ONCE) as threads:
-            addresses = dict(zip(pairs, threads.map(start, pairs), strict=True))
+            addresses = dict(zip(PAIRS, threads.map(start, PAIRS), strict=True))
         yield addresses
 
 
@@ -170,8 +174,7 @@ async def outcome(site: Site, browser: Browser, method: str, path: str, headers:
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])  # that of the browser; the servers have their own
-@pytest.mark.parametrize("kind", SERVERS)
-@pytest.mark.parametrize("name", [*FRAMEWORKS, MOUNTED])
+@pytest.mark.parametrize(("kind", "name"), PAIRS)
 async def test_every_cell_of_the_decision_table_is_true(name, kind, addresses, provider, anyio_backend):
     """For nobody, for users, and for users who lack a right."""
     got, wanted = {}, {}
@@ -221,8 +224,7 @@ async def opened(site: Site, browser: Browser, path: str, origin: str) -> str:
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
-@pytest.mark.parametrize("kind", SERVERS)
-@pytest.mark.parametrize("name", [name for name in (*FRAMEWORKS, MOUNTED) if name != "django"])
+@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, name in PAIRS if name != "django"])
 async def test_every_websocket_row_of_the_decision_table_is_true(name, kind, addresses, provider, anyio_backend):
     """Refused before it is accepted, with the status that these servers can give."""
     evil = "https://evil.example"
@@ -252,7 +254,7 @@ async def test_every_websocket_row_of_the_decision_table_is_true(name, kind, add
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
-@pytest.mark.parametrize("kind", SERVERS)
+@pytest.mark.parametrize("kind", [kind for kind, name in PAIRS if name == "django"])
 async def test_django_receives_no_websockets(kind, addresses, provider, anyio_backend):
     """It is refused before Django would raise."""
     async with visited(addresses, kind, "django", provider) as site:
