@@ -4,6 +4,7 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,6 +47,7 @@ class Raised(NamedTuple):
         return pattern_of(self.code)
 
 
+@cache
 def pattern_of(code: str) -> re.Pattern[str]:
     """Match what a text with `{...}` may become."""
     return re.compile(re.sub(r"\\{\w+\\}", r"\\w+", re.escape(code)))
@@ -59,6 +61,7 @@ def modules() -> Iterator[tuple[str, ast.Module]]:
         yield str(path.relative_to(PACKAGE)), ast.parse(path.read_text("utf-8"))
 
 
+@cache
 def raised_codes() -> list[Raised]:
     """List each call that makes an error, or something that becomes one, with its code."""
     found = []
@@ -95,11 +98,13 @@ def _sets(node: ast.Assign, name: str) -> bool:
     return any(isinstance(target, ast.Name) and target.id == name for target in node.targets)
 
 
+@cache
 def texts() -> set[str]:
     """Return every text in the source; one with variables has `{...}` there."""
     return {text for _, tree in modules() for node in ast.walk(tree) if (text := _written(node)) is not None}
 
 
+@cache
 def answers_by_name() -> set[str]:
     """Return whose answers are told apart in codes: every `endpoint="..."` of a call to the provider."""
     callees = ("send", "read_json_answer", "check_status")
@@ -132,6 +137,7 @@ def _written(node: ast.AST) -> str | None:
     )
 
 
+@cache
 def logged_events() -> dict[str, list[str]]:
     """Return the fields of each event that is logged, by the name of its constant, in the order of the source."""
     found: dict[str, list[str]] = defaultdict(list)

@@ -1,10 +1,13 @@
 """The reference pages in the repository are those that the code makes."""
 
+import pytest
+
 from asgi_oidc.settings.settings import READERS
 from tests.reference.pages import pages, settings_page
 from tests.reference.source import ROOT
 
 
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])  # the text is the same
 async def test_the_reference_pages_are_up_to_date():
     """They are read on the web, where nobody runs a generator."""
     for name, text in (await pages()).items():
