@@ -6,12 +6,13 @@ import anyio
 import httpx
 import pytest
 
-from asgi_oidc.errors import OIDCError, SessionEnded
+from asgi_oidc.errors import OIDCError, SessionEnded, TokenNotGranted
 from asgi_oidc.testing import Browser, FakeProvider
 from asgi_oidc.web.cookies import Cookies
 from tests.dpop_site import DPoPSite
 from tests.internals import session_tokens_of, sessions_of
 from tests.protected_site import PROGRAM, Site, cookie_header, who_am_i
+from tests.providers.oauth2_site import OAuth2Site
 from tests.token_site import LIFETIME, STORES, TokenSite
 from tests.tokens.test_refresh import OtherAnswers
 
@@ -285,6 +286,24 @@ async def test_without_a_refresh_token_from_the_provider_it_fails_at_once():
     await site.signed_in()
 
     assert site.tokens == ["token_not_kept"]
+
+
+@pytest.mark.parametrize("choice", ["access", "refresh", "none"])
+async def test_a_provider_without_openid_connect_issues_no_id_token_anyway(choice):
+    """Users sign in and out as before; GitHub issues no refresh token either."""
+    site = OAuth2Site(tokens=CHOICES[choice][0])
+    browser = site.browser()
+    page = await site.sign_in(browser=browser)
+    oidc = site.app.scope["oidc"]
+
+    if choice == "access":
+        assert await oidc.access_token() in site.hub.memory.access_tokens
+    else:
+        with pytest.raises(TokenNotGranted, match="tokens="):
+            await oidc.access_token()
+
+    await browser.post("/auth/logout")
+    assert (page.status_code, oidc.id_token, await who_am_i(browser)) == (200, None, None)
 
 
 @every_choice

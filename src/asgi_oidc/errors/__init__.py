@@ -157,7 +157,10 @@ class RefreshFailed(OIDCError):
 
 
 class TokenNotGranted(OIDCError):
-    """The provider gives this user no token for that API; `detail` contains its `error_description`."""
+    """There is no token of this user for that API; `detail` says why, with the provider's `error_description` if any.
+
+    The provider gives none, or the setting `tokens` keeps none.
+    """
 
     default_code = "token_not_granted"
 

@@ -148,8 +148,8 @@ TOKENS = [
     ),
     Code(
         "recheck_impossible",
-        "Nobody can confirm a session (`recheck`): it has no refresh token, and its access token has expired, or the "
-        "provider has no endpoint to ask at. The session was ended.",
+        "Nobody can confirm a session (`recheck`): it has no refresh token, and its access token has expired or is "
+        "not kept (`tokens`), or the provider has no endpoint to ask at. The session was ended.",
         "Request a refresh token, with the scope `offline_access` at most providers, or leave `recheck` out.",
     ),
     Code(
