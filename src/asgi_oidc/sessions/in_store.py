@@ -7,7 +7,7 @@ import msgspec
 
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.sessions.lifetimes import Limits, expires_at, is_live, is_use_due
-from asgi_oidc.sessions.memory_lookup import LocalSessions
+from asgi_oidc.sessions.memory_lookup import MemoryLookup
 from asgi_oidc.sessions.plain_records import PlainRecords
 from asgi_oidc.sessions.repository import GONE, LOCK_LIFETIME, NOT_OURS, UNREADABLE, ActiveSession, Change, NoSession
 from asgi_oidc.sessions.revocation_feed import RevocationFeed, try_to_write
@@ -63,7 +63,7 @@ class StoredSessions:
         self._now = now
         self._unsaved = UndeliveredTokens()
         self._cache: SessionCache[str, _CachedSession] = SessionCache(max_bytes=MAX_OPENED_BYTES)
-        self._local = LocalSessions(
+        self._lookup = MemoryLookup(
             PlainRecords(records, limits),
             session_cookies,
             limits,
@@ -76,12 +76,12 @@ class StoredSessions:
     def at_once(self, cookie_header: bytes) -> ActiveSession | None:
         """Return the session of a browser if it is in the memory of this process; other stores take waiting."""
         table = self._store.local
-        return None if table is None else self._local.find(table, cookie_header)
+        return None if table is None else self._lookup.find(table, cookie_header)
 
     def forget_opened(self) -> None:
         """Open every session anew: the secrets have changed."""
         self._cache.clear()
-        self._local.forget_opened()
+        self._lookup.forget_opened()
 
     def can_open(self, active: ActiveSession) -> bool:
         """Return True: the record may be sealed with another secret by now; whoever reads it finds out."""

@@ -45,7 +45,7 @@ class _OpenedRecord(msgspec.Struct):
         return [("ends_at", self.ends_at)]
 
 
-class LocalSessions:
+class MemoryLookup:
     """The sessions of one middleware in the memory of this process.
 
     It only ever says that a session is valid. Whatever else there is to say, None leaves to `StoredSessions.find`.

@@ -54,7 +54,7 @@ class SessionRecords(Protocol):
         """Take a session without a record out of an index, if it is there."""
 
 
-class SealedRecords:
+class StoreRecords:
     """`SessionRecords` in any store: only who has our secret and the id in the browser can read a record."""
 
     def __init__(self, store: GuardedStore, records: Records, limits: Limits) -> None:
@@ -112,7 +112,7 @@ class SealedRecords:
                 await self._store.remove(self._records.key(oldest))
 
 
-class LocalRecords:
+class MemoryRecords:
     """`SessionRecords` in the memory of this process: nothing is sealed, and nothing waits."""
 
     def __init__(self, table: SessionTable, records: Records, limits: Limits) -> None:
@@ -168,12 +168,12 @@ class RecordsOfStore:
         self._store = store
         self._records = records
         self._limits = limits
-        self._sealed = SealedRecords(store, records, limits)
+        self._sealed = StoreRecords(store, records, limits)
 
     def current(self) -> SessionRecords:
         """Return the records of the store of this moment: sealed unless they stay in the memory of this process."""
         table = self._store.local
-        return self._sealed if table is None else LocalRecords(table, self._records, self._limits)
+        return self._sealed if table is None else MemoryRecords(table, self._records, self._limits)
 
 
 def _written(write: Callable[[], bool]) -> bool:
