@@ -14,9 +14,9 @@ from benchmarks.sites import OurSite
 from benchmarks.stores import Counting
 
 from asgi_oidc import MemoryStore
+from asgi_oidc.sessions.record_names import RecordNames
 from asgi_oidc.sessions.revocations import MAX_REVOCATIONS, NamingScheme, Revocations, plain_names
 from asgi_oidc.sessions.session import Login
-from asgi_oidc.sessions.store_records import Records
 
 SESSIONS = 20_000
 REQUESTS = 2_000
@@ -72,7 +72,7 @@ def main() -> None:
     """Measure with many and with few revocations in memory, then count store calls."""
     harness = Harness("logout", processes=3)
     context = ("issuer", "client", "url")
-    shared = Records([secrets.token_bytes(32)], context=context, default_issuer="issuer").revocation_names
+    shared = RecordNames([secrets.token_bytes(32)], context=context, default_issuer="issuer").revocation_names
     one, many = look(plain_names, 0), look(plain_names, 0, sessions=SESSIONS)
     cases = {
         f"{MAX_REVOCATIONS:,} marks in memory": (look(plain_names, MAX_REVOCATIONS), one),

@@ -10,9 +10,9 @@ from asgi_oidc.provider.directory import FixedDirectory
 from asgi_oidc.provider.openid_connection import OpenIDConnection
 from asgi_oidc.sessions.in_cookies import CookieSessions
 from asgi_oidc.sessions.in_store import StoredSessions
+from asgi_oidc.sessions.record_names import RecordNames
 from asgi_oidc.sessions.revocations import Revocations
 from asgi_oidc.sessions.session_cookies import SessionCookies
-from asgi_oidc.sessions.store_records import Records
 from asgi_oidc.stores.replay_cache import ReplayCache
 from asgi_oidc.tokens.session_tokens import SessionTokens
 from tests.attacked_provider import own_name
@@ -52,11 +52,11 @@ def session_cookies_of(middleware: OIDCMiddleware) -> SessionCookies:
     return sessions_of(middleware)._session_cookies
 
 
-def records_of(middleware: OIDCMiddleware) -> Records:
-    """Return what names and seals the records in a store."""
+def record_names_of(middleware: OIDCMiddleware) -> RecordNames:
+    """Return what names the records in a store."""
     sessions = sessions_of(middleware)
     assert isinstance(sessions, StoredSessions)
-    return sessions._records
+    return sessions._names
 
 
 def provider_of(middleware: OIDCMiddleware) -> OpenIDConnection:

@@ -8,8 +8,8 @@ from asgi_oidc.bearer.used_proofs import MAX_FORGOTTEN_AT_ONCE, SeenProofs, Used
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.protocol.dpop.check_proof import PROOF_LIFETIME, DPoPProof
 from asgi_oidc.sessions.lifetimes import MAX_SKEW
+from asgi_oidc.sessions.record_names import RecordNames
 from asgi_oidc.sessions.session import UserId
-from asgi_oidc.sessions.store_records import Records
 from asgi_oidc.stores.guarded_store import GuardedStore
 from asgi_oidc.stores.store import SessionStore
 from tests.scripted_store import ScriptedStore
@@ -18,7 +18,7 @@ NOW = 1_800_000_000
 LEEWAY = 30
 LIFETIME = PROOF_LIFETIME + 2 * LEEWAY + 1
 ALICE, BOB = UserId("https://id.example.com", "alice"), UserId("https://id.example.com", "bob")
-RECORDS = Records([b"s" * 32], context=["https://id.example.com", "web"], default_issuer=None)
+NAMES = RecordNames([b"s" * 32], context=["https://id.example.com", "web"], default_issuer=None)
 
 
 class Process:
@@ -28,7 +28,7 @@ class Process:
         self.time = NOW
         self.seen = seen or SeenProofs()
         shared = None if store is None else GuardedStore(store)
-        self.proofs = UsedProofs(shared, RECORDS, self.seen, leeway=LEEWAY, now=lambda: self.time)
+        self.proofs = UsedProofs(shared, NAMES, self.seen, leeway=LEEWAY, now=lambda: self.time)
 
     async def add(self, jti: str = "a", *, jkt: str = "key", user: UserId = ALICE) -> bool:
         return await self.proofs.add(DPoPProof(jkt, jti, None), user)
@@ -78,7 +78,7 @@ async def test_a_proof_is_used_once_even_if_the_store_forgets():
     process = Process(ScriptedStore())
     await process.add()
 
-    process.proofs = UsedProofs(GuardedStore(ScriptedStore()), RECORDS, process.seen, leeway=LEEWAY, now=lambda: NOW)
+    process.proofs = UsedProofs(GuardedStore(ScriptedStore()), NAMES, process.seen, leeway=LEEWAY, now=lambda: NOW)
 
     assert not await process.add()
 

@@ -8,8 +8,8 @@ import pytest
 
 from asgi_oidc.logout.used_logout_tokens import UsedLogoutTokens
 from asgi_oidc.protocol.logout_token import Logout
+from asgi_oidc.sessions.record_names import RecordNames
 from asgi_oidc.sessions.session import Session
-from asgi_oidc.sessions.store_records import Records
 from asgi_oidc.stores.guarded_store import GuardedStore
 from asgi_oidc.stores.memory import MemoryStore
 from asgi_oidc.stores.replay_cache import ReplayCache
@@ -111,8 +111,8 @@ async def test_the_frame_of_one_issuer_ends_no_session_of_another(site):
 async def test_a_jti_of_one_issuer_does_not_use_up_that_of_another(is_shared, default_issuer):
     """Two providers may count their tokens from one."""
     store = GuardedStore(MemoryStore(clock=lambda: NOW)) if is_shared else None
-    records = Records([b"s" * 32], context=("a", "b", "c"), default_issuer=default_issuer)
-    used = UsedLogoutTokens(store, records, ReplayCache(), now=lambda: NOW)
+    names = RecordNames([b"s" * 32], context=("a", "b", "c"), default_issuer=default_issuer)
+    used = UsedLogoutTokens(store, names, ReplayCache(), now=lambda: NOW)
     logouts = [Logout(issuer, None, "alice", "1", NOW + 60) for issuer in (OTHER_ISSUER, SAME_SITE)]
 
     await used.add(logouts[0])

@@ -6,12 +6,13 @@ import msgspec
 
 from asgi_oidc.sessions.in_store import StoredSessions
 from asgi_oidc.sessions.lifetimes import Limits
+from asgi_oidc.sessions.record_names import RecordNames
 from asgi_oidc.sessions.revocation_feed import NoFeed
 from asgi_oidc.sessions.revocations import Revocations
+from asgi_oidc.sessions.sealed_records import SealedRecords
 from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.sessions.session import Session, with_changes
 from asgi_oidc.sessions.session_cookies import SessionCookies
-from asgi_oidc.sessions.store_records import Records
 from asgi_oidc.stores.guarded_store import GuardedStore
 from asgi_oidc.web.cookies import CookieStyle
 from tests.scripted_store import ScriptedStore
@@ -31,15 +32,15 @@ class Process:
     def __init__(self, other: "Process | None" = None, *, secrets: Sequence[bytes] = (SECRET,)) -> None:
         self.clock: list[int] = [SESSION.login.created_at] if other is None else other.clock
         self.store: ScriptedStore = ScriptedStore(lambda: float(self.clock[0])) if other is None else other.store
-        self.records = Records(secrets, context=CONTEXT, default_issuer=ISSUER)
+        self.names = RecordNames(secrets, context=CONTEXT, default_issuer=ISSUER)
         self.session_cookies = SessionCookies(
             Sealer(secrets, context=CONTEXT), CookieStyle(secure=True), "oidc-abcdefgh"
         )
         self.limits = Limits(idle=600, lifetime=3600)
-        self.revocations = Revocations(self.records.revocation_names, lifetime=10_000, needed_for=0)
+        self.revocations = Revocations(self.names.revocation_names, lifetime=10_000, needed_for=0)
         self.sessions = StoredSessions(
             GuardedStore(self.store),
-            self.records,
+            self.names,
             self.session_cookies,
             self.limits,
             self.revocations,
@@ -63,12 +64,12 @@ class Process:
 
     async def stored(self, session: Session = SESSION) -> Session | None:
         """Look at the record, past everything that a process remembers."""
-        record = await self.store.memory.get(self.records.key(self.records.handle(session.id)))
-        return None if record is None else self.records.open(session.id, record)
+        record = await self.store.memory.get(self.names.key(self.names.handle(session.id)))
+        return None if record is None else SealedRecords(self.names).open(session.id, record)
 
     async def linked(self, kind: str, name: str) -> list[str]:
         """Read an index."""
-        return list(await self.store.memory.linked(self.records.index_keys(kind, SESSION.login.issuer, name)[0]))
+        return list(await self.store.memory.linked(self.names.index_keys(kind, SESSION.login.issuer, name)[0]))
 
 
 def refreshed(session: Session, generation: int = 1) -> Session:

@@ -59,7 +59,7 @@ async def test_the_record_cache_is_bounded_and_drops_ended_sessions(process):
         assert await process.sessions.open({process.session_cookies.name: session_id}) is not None
     kept = len(process.sessions._cache)
 
-    await process.store.memory.remove(process.records.key(process.records.handle(ids[-1])))
+    await process.store.memory.remove(process.names.key(process.names.handle(ids[-1])))
 
     assert 0 < kept < 100
     assert await process.sessions.open({process.session_cookies.name: ids[-1]}) is None
@@ -102,7 +102,7 @@ async def test_an_id_without_a_record_is_of_a_session_that_is_over(process):
 async def test_garbage_in_the_store_ends_no_session(process):
     """The store is broken, and nobody is signed out by that."""
     await process.begin()
-    key = process.records.key(process.records.handle(ID))
+    key = process.names.key(process.names.handle(ID))
     await process.store.memory.remove(key)
     await process.store.memory.add(key, b"garbage", lifetime=60)
 
@@ -121,7 +121,7 @@ async def test_an_existing_record_is_not_overwritten(process):
 async def test_a_session_is_listed_by_its_user_and_by_its_sid(process):
     """Or it could not be ended from afar."""
     await process.begin(NAMED)
-    handle = process.records.handle(ID)
+    handle = process.names.handle(ID)
 
     assert (await process.linked("sub", "alice"), await process.linked("sid", "a-sid")) == ([handle], [handle])
     assert (await process.linked("sub", "a-sid"), await process.linked("sid", "alice")) == ([], [])
@@ -130,7 +130,7 @@ async def test_a_session_is_listed_by_its_user_and_by_its_sid(process):
 async def test_over_the_limit_the_oldest_session_of_a_user_ends(process):
     """The index alone would leave it alive and unlisted."""
     await process.begin()
-    process.store.answers["link"] = [process.records.handle(ID)]
+    process.store.answers["link"] = [process.names.handle(ID)]
 
     await process.sessions.begin(another(SESSION), {})
 

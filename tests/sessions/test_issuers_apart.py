@@ -9,11 +9,11 @@ import pytest
 from asgi_oidc.sessions.digests import UserDigests
 from asgi_oidc.sessions.in_cookies import CookieSessions
 from asgi_oidc.sessions.in_store import StoredSessions
+from asgi_oidc.sessions.record_names import RecordNames
 from asgi_oidc.sessions.revocation_feed import NoFeed
 from asgi_oidc.sessions.revocations import MAX_PER_USER, NamingScheme, Revocations, plain_names
 from asgi_oidc.sessions.session import Login, Session
 from asgi_oidc.sessions.session_records import RecordsOfStore
-from asgi_oidc.sessions.store_records import Records
 from asgi_oidc.sessions.user_sessions import UserSessions
 from asgi_oidc.single_flight import SingleFlight
 from asgi_oidc.stores.guarded_store import GuardedStore
@@ -36,7 +36,7 @@ def session_at(issuer: str, *, session_id: str = ID) -> Session:
 
 
 def names_with(default_issuer: str | None) -> NamingScheme:
-    return Records([SECRET], context=CONTEXT, default_issuer=default_issuer).revocation_names
+    return RecordNames([SECRET], context=CONTEXT, default_issuer=default_issuer).revocation_names
 
 
 schemes = pytest.mark.parametrize(
@@ -103,8 +103,8 @@ def test_the_users_of_a_sid_are_those_of_one_issuer():
 @pytest.mark.parametrize("default_issuer", [None, ISSUER])
 def test_names_of_two_issuers_never_meet(default_issuer):
     """Whatever stands in a `sub`, it cannot name the user of another issuer, or a pair of other texts."""
-    records, digests = (
-        Records([SECRET], context=CONTEXT, default_issuer=default_issuer),
+    names, digests = (
+        RecordNames([SECRET], context=CONTEXT, default_issuer=default_issuer),
         UserDigests(default_issuer),
     )
     users = [
@@ -119,8 +119,8 @@ def test_names_of_two_issuers_never_meet(default_issuer):
     ]
     namings: list[Callable[[str, str], object]] = [
         lambda issuer, sub: plain_names("sub", sub, issuer=issuer),
-        lambda issuer, sub: records.revocation_names("sub", sub, issuer=issuer),
-        lambda issuer, sub: records.once_key(sub, issuer=issuer),
+        lambda issuer, sub: names.revocation_names("sub", sub, issuer=issuer),
+        lambda issuer, sub: names.once_key(sub, issuer=issuer),
         lambda issuer, sub: digests.of(user(sub, issuer)),
     ]
 
@@ -212,7 +212,7 @@ async def test_an_active_session_is_one_of_the_same_issuer():
 
 def user_sessions(process: Process, *, issuer: str | None) -> UserSessions:
     return UserSessions(
-        RecordsOfStore(GuardedStore(process.store), process.records, process.limits),
+        RecordsOfStore(GuardedStore(process.store), process.names, process.limits),
         process.revocations,
         NoFeed(),
         process.sessions.end_all,
@@ -228,7 +228,7 @@ async def test_sessions_are_listed_and_ended_at_one_issuer():
     theirs, ours = session_at(ISSUER), session_at(OTHER_ISSUER, session_id=OTHER_ID)
     await process.begin(theirs)
     await process.begin(ours)
-    listed, handle = user_sessions(process, issuer=None), process.records.handle(OTHER_ID)
+    listed, handle = user_sessions(process, issuer=None), process.names.handle(OTHER_ID)
 
     assert [info.id for info in await listed.of("alice", issuer=OTHER_ISSUER)] == [handle]
     assert not await listed.end("alice", handle, issuer=ISSUER)

@@ -12,12 +12,12 @@ from asgi_oidc import MemoryStore
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.sessions.lifetimes import Limits
 from asgi_oidc.sessions.plain_records import PlainRecords
+from asgi_oidc.sessions.record_names import RecordNames
 from asgi_oidc.sessions.session import with_changes
 from asgi_oidc.sessions.session_records import RecordsOfStore
-from asgi_oidc.sessions.store_records import Records
 from asgi_oidc.stores.guarded_store import GuardedStore
 from asgi_oidc.testing import Browser
-from tests.internals import records_of, revocations_of, session_cookies_of, sessions_of
+from tests.internals import record_names_of, revocations_of, session_cookies_of, sessions_of
 from tests.protected_site import NOW, OTHER_SECRET, SECRET, Site, cookie_header, session_cookies, who_am_i
 from tests.sessions.test_session import SESSION
 from tests.token_site import LIFETIME, TokenSite
@@ -145,7 +145,7 @@ async def test_the_name_of_a_session_opens_nothing(site):
     """It is in logs and lists; only the id in the cookie leads to the record."""
     browser = await site.signed_in()
     name = (await site.middleware.sessions.of("alice"))[0].id
-    key = records_of(site.middleware).key(name)
+    key = record_names_of(site.middleware).key(name)
 
     statuses = [await status_of(site, value) for value in (name, key, name[:-1] + "A", "A" * 43, "")]
 
@@ -316,11 +316,11 @@ async def test_a_derived_store_has_a_deadline():
 
 async def test_a_store_that_is_replaced_gets_no_plain_record(store):
     """A store in memory gives way to one elsewhere while the app runs; in the middle of a change, too."""
-    guarded, records = GuardedStore(store), Records([b"s" * 32], context=("i", "c", "b"), default_issuer=None)
-    stored = RecordsOfStore(guarded, records, Limits(idle=600, lifetime=3600))
+    guarded, names = GuardedStore(store), RecordNames([b"s" * 32], context=("i", "c", "b"), default_issuer=None)
+    stored = RecordsOfStore(guarded, names, Limits(idle=600, lifetime=3600))
     before = stored.current()
     await before.add(SESSION, lifetime=60)
-    plain = await before.get(records.handle(SESSION.id))
+    plain = await before.get(names.handle(SESSION.id))
     elsewhere = DerivedStore()
 
     guarded.replace_store(elsewhere)
@@ -334,8 +334,8 @@ async def test_a_store_that_is_replaced_gets_no_plain_record(store):
 async def test_a_record_that_does_not_fit_is_store_unavailable():
     """No exception leads to the frames that have the record."""
     guarded = GuardedStore(MemoryStore(max_bytes=200))
-    records = Records([b"s" * 32], context=("i", "c", "b"), default_issuer=None)
-    stored = RecordsOfStore(guarded, records, Limits(idle=600, lifetime=3600)).current()
+    names = RecordNames([b"s" * 32], context=("i", "c", "b"), default_issuer=None)
+    stored = RecordsOfStore(guarded, names, Limits(idle=600, lifetime=3600)).current()
 
     with pytest.raises(StoreUnavailable, match="larger than max_bytes") as caught:
         await stored.add(SESSION, lifetime=60)
@@ -346,7 +346,7 @@ async def test_a_record_that_does_not_fit_is_store_unavailable():
 async def test_no_repr_shows_a_session(site, store):
     """It may end in a log."""
     browser = await site.signed_in()
-    plain = PlainRecords(records_of(site.middleware), Limits(idle=600, lifetime=3600))
+    plain = PlainRecords(record_names_of(site.middleware), Limits(idle=600, lifetime=3600))
     entry = store._values.get(plain.key(session_id_of(browser)))
 
     shown = f"{store!r} {store._sessions!r} {store._values!r} {entry!r} {plain!r}"

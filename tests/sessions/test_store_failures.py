@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from asgi_oidc.testing import Browser
-from tests.internals import records_of
+from tests.internals import record_names_of
 from tests.protected_site import (
     ORIGIN,
     OTHER_SECRET,
@@ -39,7 +39,7 @@ def site(store: ScriptedStore) -> TokenSite:
 async def record_of(site: Site, store: ScriptedStore, browser: Browser) -> bytes:
     """Look at what the store keeps of a browser."""
     await browser.fetch("/page")
-    key = records_of(site.middleware).key(site.app.scope["oidc"].session_id)  # no public handle, on purpose
+    key = record_names_of(site.middleware).key(site.app.scope["oidc"].session_id)  # no public handle, on purpose
     record = await store.memory.get(key)
     assert record is not None
     return record
@@ -234,7 +234,7 @@ async def test_an_unexpected_answer_of_a_store_counts_as_not_written(site, store
 async def test_a_record_that_is_evicted_during_a_refresh_stays_gone(site, store):
     """The new refresh token is given back: there is no session any more that could use it."""
     browser = await site.signed_in()
-    key = records_of(site.middleware).key(site.app.scope["oidc"].session_id)
+    key = record_names_of(site.middleware).key(site.app.scope["oidc"].session_id)
     site.app.at_work = site.ask_for_the_token
     site.clock.advance(LIFETIME + 1)
 
@@ -334,7 +334,7 @@ async def test_a_lock_that_is_evicted_lets_no_older_answer_win(site, store):
     """Two processes renew one session; the slower one finds newer tokens, and takes those."""
     site.provider.rotates_refresh_tokens = False
     browser, other = await site.signed_in(), site.restarted()
-    lock = records_of(site.middleware).lock_key(site.app.scope["oidc"].session_id)
+    lock = record_names_of(site.middleware).lock_key(site.app.scope["oidc"].session_id)
     site.app.at_work = other.app.at_work = site.ask_for_the_token
     site.clock.advance(LIFETIME + 1)
     other.clock.now = site.clock.now

@@ -9,10 +9,11 @@ from asgi_oidc import MemoryStore
 from asgi_oidc.login.interrupted_forms import InterruptedForm, InterruptedForms
 from asgi_oidc.login.login_transactions import Before, Transactions
 from asgi_oidc.sessions.digests import UserDigests, short_digest
+from asgi_oidc.sessions.record_names import RecordNames
+from asgi_oidc.sessions.sealed_records import SealedRecords
 from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.sessions.session import Session, make_tokens, with_changes, write_claims
 from asgi_oidc.sessions.session_format import decode_login, decode_tokens, decode_use
-from asgi_oidc.sessions.store_records import Records
 from asgi_oidc.testing import FakeProvider
 from asgi_oidc.web.cookies import CookieStyle
 from tests.protected_site import NOW, ORIGIN, Clock, Site, who_am_i
@@ -21,7 +22,7 @@ from tests.sessions.test_session import ID, ISSUER, LOGIN, TOKENS, user
 # All values below are from a release that knew a single provider, with these settings.
 SECRET = b"1" * 32
 CONTEXT = (ISSUER, "web", "https://app.example.com")
-RECORDS = Records([SECRET], context=CONTEXT, default_issuer=ISSUER)
+NAMES = RecordNames([SECRET], context=CONTEXT, default_issuer=ISSUER)
 SEALER = Sealer([SECRET], context=CONTEXT)
 STYLE, STEM = CookieStyle(secure=True), "oidc-x"
 DIGESTS = UserDigests(ISSUER)
@@ -58,13 +59,13 @@ LOGIN_IN_PROGRESS = (
 
 def test_keys_in_the_store_stay():
     """Sessions, locks, used logins and used logout tokens are found again."""
-    handle = RECORDS.handle(ID)
+    handle = NAMES.handle(ID)
 
     names = [
-        RECORDS.key(handle),
-        RECORDS.lock_key(handle),
-        RECORDS.login_key("a-state"),
-        RECORDS.once_key("a-jti", issuer=ISSUER),
+        NAMES.key(handle),
+        NAMES.lock_key(handle),
+        NAMES.login_key("a-state"),
+        NAMES.once_key("a-jti", issuer=ISSUER),
     ]
 
     assert names == [
@@ -85,14 +86,14 @@ def test_keys_in_the_store_stay():
 )
 def test_indexes_in_the_store_stay(kind, name, index):
     """The sessions of a user can still be listed and ended."""
-    assert RECORDS.index_keys(kind, ISSUER, name) == [f"{TAG}:{kind}:{index}"]
+    assert NAMES.index_keys(kind, ISSUER, name) == [f"{TAG}:{kind}:{index}"]
 
 
 @pytest.mark.parametrize(
     ("kind", "value", "issuer", "name"),
     [
         ("id", ID, None, "phuI00FYXtPHQZ8aE_hSXg"),
-        ("handle", RECORDS.handle(ID), None, "phuI00FYXtPHQZ8aE_hSXg"),
+        ("handle", NAMES.handle(ID), None, "phuI00FYXtPHQZ8aE_hSXg"),
         ("tokens", ID, None, "5iGlU_vRm-Ak8HyoHlXizA"),
         ("sub", "alice", ISSUER, "PQbjFlEIzRJFQv9zpiRL1w"),
         ("sid", "s1", ISSUER, "6BSHWQrzavSz9DObKIX9DA"),
@@ -102,7 +103,7 @@ def test_indexes_in_the_store_stay(kind, name, index):
 )
 def test_names_of_revocations_stay(kind, value, issuer, name):
     """Who was signed out before the update stays signed out after it."""
-    assert RECORDS.revocation_names(kind, value, issuer=issuer) == (name,)
+    assert NAMES.revocation_names(kind, value, issuer=issuer) == (name,)
 
 
 def test_the_digest_of_a_user_stays():
@@ -112,7 +113,7 @@ def test_the_digest_of_a_user_stays():
 
 def test_a_stored_session_is_read():
     """Its provider had no name."""
-    session = RECORDS.open(ID, bytes.fromhex(RECORD))
+    session = SealedRecords(NAMES).open(ID, bytes.fromhex(RECORD))
 
     assert session == Session(login=OLD_LOGIN, tokens=OLD_TOKENS, seen_at=1000)
 

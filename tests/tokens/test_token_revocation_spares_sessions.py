@@ -7,7 +7,7 @@ import pytest
 
 from asgi_oidc import LoginRefused, MemoryStore, OIDCMiddleware, Rule
 from asgi_oidc.testing import Browser, FakeProvider
-from tests.internals import records_of
+from tests.internals import record_names_of
 from tests.protected_site import ORIGIN, OTHER_SECRET, PROGRAM, SECRET, Clock, nothing, who_am_i
 from tests.scripted_store import ScriptedStore
 from tests.token_site import LIFETIME, STORES, TokenSite
@@ -268,7 +268,7 @@ async def test_a_refresh_of_a_session_that_is_gone_revokes_where_the_store_knows
     store = ScriptedStore()
     site = site_of(store)
     browser = await site.signed_in()
-    key = records_of(site.middleware).key(site.app.scope["oidc"].session_id)
+    key = record_names_of(site.middleware).key(site.app.scope["oidc"].session_id)
     site.clock.advance(LIFETIME + 1)
 
     with site.provider.hold("refresh", when="after") as gate:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.protocol.dpop.check_proof import PROOF_LIFETIME, DPoPProof
 from asgi_oidc.sessions.lifetimes import MAX_SKEW
+from asgi_oidc.sessions.record_names import RecordNames
 from asgi_oidc.sessions.session import UserId
-from asgi_oidc.sessions.store_records import Records
 from asgi_oidc.stores.guarded_store import GuardedStore
 
 MAX_PROOFS = 200_000  # in this process, about 60 MB; many times what its signature checks allow on average
@@ -23,10 +23,16 @@ class UsedProofs:
     who has sent too many are refused until older ones have expired.
     """
 
-    __slots__ = ("_lifetime", "_now", "_records", "_seen", "_shared")
+    __slots__ = ("_lifetime", "_names", "_now", "_seen", "_shared")
 
     def __init__(
-        self, shared: GuardedStore | None, records: Records, seen: "SeenProofs", *, leeway: int, now: Callable[[], int]
+        self,
+        shared: GuardedStore | None,
+        names: RecordNames,
+        seen: "SeenProofs",
+        *,
+        leeway: int,
+        now: Callable[[], int],
     ) -> None:
         """Remember proofs in this process (`seen`), and in the store that processes share (`shared`).
 
@@ -34,7 +40,7 @@ class UsedProofs:
             leeway: seconds of clock skew that a proof is allowed, in the past and in the future.
         """
         self._shared = shared
-        self._records = records
+        self._names = names
         self._seen = seen
         self._lifetime = PROOF_LIFETIME + 2 * leeway + 1
         self._now = now
@@ -48,7 +54,7 @@ class UsedProofs:
         Raises:
             StoreUnavailable: it cannot be told, or the user has sent too many proofs.
         """
-        name = self._records.proof_key(proof.jkt, proof.jti)
+        name = self._names.proof_key(proof.jkt, proof.jti)
         if not self._seen.add(name, user, now=self._now(), lifetime=self._lifetime):
             return False
         if self._shared is None:

@@ -21,4 +21,4 @@ def make_audit_services(settings: Settings, shared: SharedServices) -> AuditServ
     if settings.on_event is None:
         return None
     trail = AuditTrail(Listener(settings.on_event, clock=shared.clock), clock=shared.clock)
-    return AuditServices(trail, Reporter(trail, shared.records.handle))
+    return AuditServices(trail, Reporter(trail, shared.record_names.handle))

@@ -131,7 +131,7 @@ class EndpointMaker:
             claim_mapping=settings.claim_mapping,
             on_login=OnLogin(settings.on_login, trusted_email_domains=settings.trusted_email_domains),
             used_logins=UsedLogins(
-                sessions.shared, sessions.records, sessions.feed, sessions.replay_cache, now=sessions.now
+                sessions.shared, sessions.record_names, sessions.feed, sessions.replay_cache, now=sessions.now
             ),
             failed_login_tokens=FailedLoginTokens(
                 self.provider.revoker, repository, login.transactions, revocations, sessions.limits, now=sessions.now
@@ -186,7 +186,7 @@ class EndpointMaker:
         sessions = self.sessions
         return BackchannelLogoutEndpoint(
             self.provider.sign_out,
-            UsedLogoutTokens(sessions.shared, sessions.records, sessions.replay_cache, now=sessions.now),
+            UsedLogoutTokens(sessions.shared, sessions.record_names, sessions.replay_cache, now=sessions.now),
             sessions.repository,
             sessions.replay_cache,
             sessions.background,

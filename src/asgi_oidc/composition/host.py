@@ -291,7 +291,7 @@ def _make_session_tools(
         refresher=provider.refresher,
         resource_tokens=provider.resource_tokens,
         limits=sessions.limits,
-        name_session=sessions.records.handle,
+        name_session=sessions.record_names.handle,
         leeway=settings.leeway,
         text=pages.layout.text,
         now=sessions.now,

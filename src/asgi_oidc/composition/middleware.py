@@ -83,7 +83,7 @@ def compose(
     """
     directory, own_client = make_directory(settings, clock, change=change)
     shared = make_shared_services(settings, SessionProviders(directory), clock)
-    readiness = Readiness(directory, shared.shared, key=f"{shared.records.tag}:health", clock=clock)
+    readiness = Readiness(directory, shared.shared, key=f"{shared.record_names.tag}:health", clock=clock)
     policy = _make_policy(app, settings)
     bearer_notices = make_bearer_notices(settings)
     notices = _make_notices(settings, policy, bearer_notices, clock)
@@ -212,7 +212,7 @@ def _make_replaceable(
     }
     users = SecretUsers(
         [host.sealer for host in hosts],
-        sessions.records,
+        sessions.record_names,
         sessions.revocations,
         [host.sessions.repository for host in hosts],
     )
@@ -238,7 +238,7 @@ def _make_user_sessions(
     if sessions.store is None:
         return None
     return UserSessions(
-        RecordsOfStore(sessions.store, sessions.records, sessions.limits),
+        RecordsOfStore(sessions.store, sessions.record_names, sessions.limits),
         sessions.revocations,
         sessions.feed,
         provider.sign_out.everywhere,

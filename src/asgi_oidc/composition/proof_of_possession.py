@@ -21,7 +21,7 @@ def make_proofs(settings: Settings, bearer: Bearer, sessions: SessionServices, s
     leeway, now = settings.leeway, sessions.now
     return ProofsOfPossession(
         origin=settings.origin,
-        used_proofs=UsedProofs(sessions.shared, sessions.records, SeenProofs(), leeway=leeway, now=now),
+        used_proofs=UsedProofs(sessions.shared, sessions.record_names, SeenProofs(), leeway=leeway, now=now),
         certificates=_make_client_certificates(bearer),
         nonces=DPoPNonces(sealer, leeway=leeway, now=now) if bearer.dpop_nonce else None,
         requires_key=bearer.dpop == "require",

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from asgi_oidc.audit.reporting import Reporter
 from asgi_oidc.endpoints.jwks import PublishedKeys
 from asgi_oidc.provider.directory import ProviderDirectory
+from asgi_oidc.sessions.record_names import RecordNames
 from asgi_oidc.sessions.repository import SessionRepository
 from asgi_oidc.sessions.revocations import Revocations
 from asgi_oidc.sessions.sealing import Sealer
-from asgi_oidc.sessions.store_records import Records
 from asgi_oidc.stores.guarded_store import GuardedStore
 
 
@@ -22,7 +22,7 @@ class SecretUsers:
     """
 
     sealers: Sequence[Sealer]
-    records: Records
+    record_names: RecordNames
     revocations: Revocations
     repositories: Sequence[SessionRepository]
 
@@ -34,7 +34,7 @@ class SecretUsers:
         """
         for sealer in self.sealers:
             sealer.replace_secrets(secrets)
-        self.records.replace_secrets(secrets)
+        self.record_names.replace_secrets(secrets)
         self.revocations.rename()
         for repository in self.repositories:
             repository.forget_opened()

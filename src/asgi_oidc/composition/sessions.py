@@ -19,13 +19,13 @@ from asgi_oidc.sessions.digests import UserDigests
 from asgi_oidc.sessions.in_cookies import CookieSessions
 from asgi_oidc.sessions.in_store import StoredSessions
 from asgi_oidc.sessions.lifetimes import MAX_CLOCK_SETBACK, MAX_SKEW, Limits, revocation_lifetime
+from asgi_oidc.sessions.record_names import RecordNames
 from asgi_oidc.sessions.repository import SessionRepository
 from asgi_oidc.sessions.revocation_feed import NoFeed, RevocationFeed, StoredFeed
 from asgi_oidc.sessions.revocations import SKEW, Revocations, plain_names
 from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.sessions.session_cookies import SessionCookies
 from asgi_oidc.sessions.session_providers import SessionProviders
-from asgi_oidc.sessions.store_records import Records
 from asgi_oidc.settings.settings import Settings
 from asgi_oidc.single_flight import SingleFlight
 from asgi_oidc.stores.guarded_store import GuardedStore
@@ -54,7 +54,7 @@ class SessionServices(NamedTuple):
     feed: RevocationFeed
     providers: SessionProviders
     session_tokens: SessionTokens
-    records: Records
+    record_names: RecordNames
     limits: Limits
     store: GuardedStore | None
     shared: GuardedStore | None
@@ -75,7 +75,7 @@ class SharedServices(NamedTuple):
     feed: RevocationFeed
     providers: SessionProviders
     session_tokens: SessionTokens
-    records: Records
+    record_names: RecordNames
     limits: Limits
     store: GuardedStore | None
     shared: GuardedStore | None
@@ -115,18 +115,18 @@ def make_shared_services(settings: Settings, providers: SessionProviders, clock:
 
     # Named after the first host, as if it were the only one: others can be added and removed.
     context = (*_client_of(settings), settings.base_urls[0])
-    records = Records(settings.secret, context=context, default_issuer=_default_issuer(settings))
+    record_names = RecordNames(settings.secret, context=context, default_issuer=_default_issuer(settings))
     limits = Limits(settings.session_idle, settings.session_lifetime)
     store = None if settings.store is None else GuardedStore(settings.store, clock=clock)
     shared = store if settings.logout_store is None else GuardedStore(settings.logout_store, clock=clock)
     lifetime = _revocation_lifetime(settings, limits)
-    revocations = _make_revocations(records, shared, lifetime=lifetime)
+    revocations = _make_revocations(record_names, shared, lifetime=lifetime)
     return SharedServices(
         revocations=revocations,
-        feed=_make_feed(revocations, records, shared, now, lifetime=lifetime),
+        feed=_make_feed(revocations, record_names, shared, now, lifetime=lifetime),
         providers=providers,
         session_tokens=SessionTokens(settings.tokens, claim_mapping=settings.claim_mapping),
-        records=records,
+        record_names=record_names,
         limits=limits,
         store=store,
         shared=shared,
@@ -147,7 +147,7 @@ def make_services(settings: Settings, shared: SharedServices) -> tuple[SessionSe
     cookie_tag = _cookie_tag((*context, "partitioned") if is_embedded else context)
     stem = f"{COOKIE_PREFIX}{cookie_tag}"
     cookies = SessionCookies(sealer, style, stem)
-    store, records, limits, now = shared.store, shared.records, shared.limits, shared.now
+    store, record_names, limits, now = shared.store, shared.record_names, shared.limits, shared.now
     revocations, feed = shared.revocations, shared.feed
     repository: SessionRepository = (
         CookieSessions(
@@ -163,7 +163,7 @@ def make_services(settings: Settings, shared: SharedServices) -> tuple[SessionSe
         if store is None
         else StoredSessions(
             store,
-            records,
+            record_names,
             cookies,
             limits,
             revocations,
@@ -226,9 +226,9 @@ def _revocation_lifetime(settings: Settings, limits: Limits) -> int | None:
     return max(lifetimes, default=None)
 
 
-def _make_revocations(records: Records, shared: GuardedStore | None, *, lifetime: int | None) -> Revocations:
+def _make_revocations(record_names: RecordNames, shared: GuardedStore | None, *, lifetime: int | None) -> Revocations:
     return Revocations(
-        plain_names if shared is None else records.revocation_names,
+        plain_names if shared is None else record_names.revocation_names,
         lifetime=REVOCATION_LIFETIME if lifetime is None else lifetime,
         needed_for=0 if lifetime is None else lifetime - MAX_CLOCK_SETBACK,
         # With shared revocations, a login knows them before it begins and counts as later than them: it is safe to
@@ -240,7 +240,7 @@ def _make_revocations(records: Records, shared: GuardedStore | None, *, lifetime
 
 def _make_feed(
     revocations: Revocations,
-    records: Records,
+    record_names: RecordNames,
     shared: GuardedStore | None,
     now: Callable[[], int],
     *,
@@ -248,7 +248,7 @@ def _make_feed(
 ) -> RevocationFeed:
     if shared is None:
         return NoFeed()
-    return StoredFeed(revocations, shared, prefix=records.tag, lifetime=lifetime, now=now, ticks=time.monotonic)
+    return StoredFeed(revocations, shared, prefix=record_names.tag, lifetime=lifetime, now=now, ticks=time.monotonic)
 
 
 def _cookie_tag(context: tuple[str, ...]) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from asgi_oidc.protocol.logout_token import Logout
-from asgi_oidc.sessions.store_records import Records
+from asgi_oidc.sessions.record_names import RecordNames
 from asgi_oidc.stores.guarded_store import GuardedStore
 from asgi_oidc.stores.replay_cache import ReplayCache
 
@@ -11,30 +11,30 @@ from asgi_oidc.stores.replay_cache import ReplayCache
 class UsedLogoutTokens:
     """Knows which logout tokens were used, in all processes that share a store."""
 
-    __slots__ = ("_now", "_records", "_replay_cache", "_shared")
+    __slots__ = ("_names", "_now", "_replay_cache", "_shared")
 
     def __init__(
         self,
         shared: GuardedStore | None,
-        records: Records,
+        names: RecordNames,
         replay_cache: ReplayCache,
         *,
         now: Callable[[], int],
     ) -> None:
         """Remember tokens in the store that processes share (`shared`), or else in this process (`replay_cache`)."""
         self._shared = shared
-        self._records = records
+        self._names = names
         self._replay_cache = replay_cache
         self._now = now
 
     async def has(self, logout: Logout) -> bool:
         """Return whether the token was used; raises `StoreUnavailable` if the store does not answer."""
-        key = self._records.once_key(logout.jti, issuer=logout.issuer)
+        key = self._names.once_key(logout.jti, issuer=logout.issuer)
         return key in self._replay_cache if self._shared is None else await self._shared.get(key) is not None
 
     async def add(self, logout: Logout) -> None:
         """Remember that the token was used, until it is refused as expired anyway."""
-        key, lifetime = self._records.once_key(logout.jti, issuer=logout.issuer), logout.forget_at - self._now()
+        key, lifetime = self._names.once_key(logout.jti, issuer=logout.issuer), logout.forget_at - self._now()
         if self._shared is None:
             self._replay_cache.add(key, now=self._now(), lifetime=lifetime)
         else:

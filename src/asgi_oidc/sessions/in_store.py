@@ -9,6 +9,7 @@ from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.sessions.lifetimes import Limits, expires_at, is_live, is_use_due
 from asgi_oidc.sessions.memory_lookup import MemoryLookup
 from asgi_oidc.sessions.plain_records import PlainRecords
+from asgi_oidc.sessions.record_names import RecordNames, indexes_of, is_session_id
 from asgi_oidc.sessions.repository import GONE, LOCK_LIFETIME, NOT_OURS, UNREADABLE, ActiveSession, Change, NoSession
 from asgi_oidc.sessions.revocation_feed import RevocationFeed, try_to_write
 from asgi_oidc.sessions.revocations import Revocations
@@ -16,7 +17,6 @@ from asgi_oidc.sessions.session import Login, Session, Tokens, UserId, ending_at
 from asgi_oidc.sessions.session_cache import MAX_OPENED_BYTES, SessionCache, opened_size
 from asgi_oidc.sessions.session_cookies import SessionCookies
 from asgi_oidc.sessions.session_records import RecordsOfStore
-from asgi_oidc.sessions.store_records import Records, indexes_of, is_session_id
 from asgi_oidc.sessions.undelivered_tokens import UndeliveredTokens
 from asgi_oidc.stores.guarded_store import GuardedStore
 from asgi_oidc.stores.store_failures import log_store_error
@@ -38,7 +38,7 @@ class StoredSessions:
     def __init__(
         self,
         store: GuardedStore,
-        records: Records,
+        names: RecordNames,
         session_cookies: SessionCookies,
         limits: Limits,
         revocations: Revocations,
@@ -54,8 +54,8 @@ class StoredSessions:
             now: seconds since the epoch.
         """
         self._store = store
-        self._records = records
-        self._stored = RecordsOfStore(store, records, limits)
+        self._names = names
+        self._stored = RecordsOfStore(store, names, limits)
         self._session_cookies = session_cookies
         self._limits = limits
         self._revocations = revocations
@@ -64,7 +64,7 @@ class StoredSessions:
         self._unsaved = UndeliveredTokens()
         self._cache: SessionCache[str, _CachedSession] = SessionCache(max_bytes=MAX_OPENED_BYTES)
         self._lookup = MemoryLookup(
-            PlainRecords(records, limits),
+            PlainRecords(names, limits),
             session_cookies,
             limits,
             revocations,
@@ -132,7 +132,7 @@ class StoredSessions:
 
     async def change(self, session: Session, change: Change) -> Session | None:
         """Replace the record unless another process has changed it in the meantime; then try again with the new one."""
-        stored, handle = self._stored.current(), self._records.handle(session.id)
+        stored, handle = self._stored.current(), self._names.handle(session.id)
         for _ in range(MAX_TRIES):
             record = await stored.get(handle)
             current = None if record is None else stored.open(session.id, record)
@@ -193,7 +193,7 @@ class StoredSessions:
         for name in names:
             self._unsaved.drop(name)
         for name in names:
-            await self._stored.current().remove(self._records.handle(name))
+            await self._stored.current().remove(self._names.handle(name))
         if is_at_limit:  # the one revocation is forgotten after a while, so all records have to be deleted
             await self.end_all(issuer=user.issuer, sub=user.sub, sid=None)
         await try_to_write(self._feed, revocations)
@@ -229,7 +229,7 @@ class StoredSessions:
         return [handle for handle in found[0] if all(handle in others for others in found[1:])]
 
     async def _unlink(self, session: Session) -> None:
-        handle, stored = self._records.handle(session.id), self._stored.current()
+        handle, stored = self._names.handle(session.id), self._stored.current()
         for kind, name in indexes_of(session):
             try:
                 await stored.unlink(kind, session.login.issuer, name, handle=handle)
@@ -242,7 +242,7 @@ class StoredSessions:
         if not is_session_id(session_id):
             return
         # An id without a record is not revoked: anybody can make up ids, and would fill the memory.
-        if await self._stored.current().remove(self._records.handle(session_id)):
+        if await self._stored.current().remove(self._names.handle(session_id)):
             await try_to_write(self._feed, self._revocations.end(session_id, now=self._now()))
 
     async def expire_with_grace(
@@ -254,7 +254,7 @@ class StoredSessions:
             self._revocations.end(session_id, user=user, now=self._now(), grace=grace)
         session = await self._read(session_id) if grace else None
         if session is None:
-            await self._stored.current().remove(self._records.handle(session_id))
+            await self._stored.current().remove(self._names.handle(session_id))
             return
         ends_at = self._now() + grace
         await self.change(session, lambda current: ending_at(current, ends_at))
@@ -265,18 +265,18 @@ class StoredSessions:
 
     async def lock(self, session: Session, holder: str) -> bool:
         """Add a key with the holder to the store, unless another holder has it."""
-        key = self._records.lock_key(self._records.handle(session.id))
+        key = self._names.lock_key(self._names.handle(session.id))
         return await self._store.add(key, holder.encode("ascii"), lifetime=LOCK_LIFETIME)
 
     async def keep_lock(self, session: Session, holder: str) -> None:
         """Write the key again, unless another holder has it by now."""
-        key, value = self._records.lock_key(self._records.handle(session.id)), holder.encode("ascii")
+        key, value = self._names.lock_key(self._names.handle(session.id)), holder.encode("ascii")
         if not await self._store.replace(key, value, value, lifetime=LOCK_LIFETIME):
             await self._store.add(key, value, lifetime=LOCK_LIFETIME)
 
     async def unlock(self, session: Session, holder: str) -> None:
         """Remove the key, unless another holder has it by now."""
-        key = self._records.lock_key(self._records.handle(session.id))
+        key = self._names.lock_key(self._names.handle(session.id))
         await self._store.remove(key, only=holder.encode("ascii"))
 
     def keep_unsaved(self, session: Session) -> None:
@@ -293,7 +293,7 @@ class StoredSessions:
     async def _load(self, session_id: str) -> tuple[Session | None, bool]:
         """Return a session, and whether there is a record, even if it cannot be read with our secrets."""
         stored, cached = self._stored.current(), self._cache.get(session_id)
-        handle = self._records.handle(session_id) if cached is None else cached.handle
+        handle = self._names.handle(session_id) if cached is None else cached.handle
         record = await stored.get(handle)
         if cached is not None and record == cached.record:
             session: Session | None = cached.session

@@ -9,12 +9,12 @@ import msgspec
 
 from asgi_oidc.sessions.lifetimes import Limits, expires_at, fresh_period, valid_period
 from asgi_oidc.sessions.plain_records import PlainRecords
+from asgi_oidc.sessions.record_names import is_session_id
 from asgi_oidc.sessions.repository import ActiveSession
 from asgi_oidc.sessions.revocations import AT_ONCE, Revocations
 from asgi_oidc.sessions.session import Login, Session
 from asgi_oidc.sessions.session_cache import MAX_OPENED_BYTES, SessionCache, opened_size
 from asgi_oidc.sessions.session_cookies import SessionCookies
-from asgi_oidc.sessions.store_records import is_session_id
 from asgi_oidc.sessions.undelivered_tokens import UndeliveredTokens
 from asgi_oidc.stores.memory_sessions import SessionTable
 from asgi_oidc.web.cookies import Cookies

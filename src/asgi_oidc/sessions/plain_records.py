@@ -10,10 +10,11 @@ import msgspec
 
 from asgi_oidc.errors import SessionTooLarge
 from asgi_oidc.sessions.lifetimes import Limits, expires_at
+from asgi_oidc.sessions.record_names import KEY_ID, RecordNames, indexes_of
+from asgi_oidc.sessions.sealed_records import MAX_RECORD_SIZE, Summary
 from asgi_oidc.sessions.sealing import base64url, decode_base64url
 from asgi_oidc.sessions.session import Session
 from asgi_oidc.sessions.session_format import decode_session, encode_session
-from asgi_oidc.sessions.store_records import KEY_ID, MAX_RECORD_SIZE, Records, Summary, indexes_of
 
 _HEAD = struct.Struct(f">{KEY_ID}s3q")  # the id of the secret, and the fields of the summary
 INDEX_NAME = 15  # bytes of the keyed hash in the name of an index; with 16, Python needs 16 more for each
@@ -22,28 +23,28 @@ INDEX_NAME = 15  # bytes of the keyed hash in the name of an index; with 16, Pyt
 class PlainRecords:
     """Names, writes and reads the records of one middleware."""
 
-    __slots__ = ("_limits", "_records")
+    __slots__ = ("_limits", "_names")
 
-    def __init__(self, records: Records, limits: Limits) -> None:
-        """Write records under the secrets of `records`, and name them for the same middleware."""
-        self._records = records
+    def __init__(self, names: RecordNames, limits: Limits) -> None:
+        """Write records under the secrets of `names`, and name them for the same middleware."""
+        self._names = names
         self._limits = limits
 
     def key(self, session_id: str) -> bytes:
         """Return the key of a session's record: no other middleware has the same."""
-        return self._records.context_digest + self._records.digest(session_id)
+        return self._names.context_digest + self._names.digest(session_id)
 
     def key_of(self, handle: str) -> bytes:
         """Return the key for a handle."""
-        return self._records.context_digest + (decode_base64url(handle) or b"")
+        return self._names.context_digest + (decode_base64url(handle) or b"")
 
     def handle(self, key: bytes) -> str:
         """Return the handle for a key."""
-        return base64url(key[len(self._records.context_digest) :])
+        return base64url(key[len(self._names.context_digest) :])
 
     def index_names(self, kind: str, issuer: str, name: str) -> list[bytes]:
-        """Return the names of an index, one for each secret, as `Records.index_keys`."""
-        return [digest[:INDEX_NAME] for digest in self._records.index_digests(kind, issuer, name)]
+        """Return the names of an index, one for each secret, as `RecordNames.index_keys`."""
+        return [digest[:INDEX_NAME] for digest in self._names.index_digests(kind, issuer, name)]
 
     def indexes(self, session: Session) -> list[bytes]:
         """Return the names of the indexes that a session belongs to."""
@@ -57,7 +58,7 @@ class PlainRecords:
             SessionTooLarge: it is larger than `MAX_RECORD_SIZE`.
         """
         created_at, seen_at, ends_at = session.login.created_at, session.seen_at, expires_at(session, self._limits)
-        record = _HEAD.pack(self._records.key_ids[0], created_at, seen_at, ends_at) + encode_session(session)
+        record = _HEAD.pack(self._names.key_ids[0], created_at, seen_at, ends_at) + encode_session(session)
         if len(record) > MAX_RECORD_SIZE:
             raise SessionTooLarge(
                 detail=f"drop claims in on_login, or request fewer: the session needs {len(record)} bytes in memory, "
@@ -73,7 +74,7 @@ class PlainRecords:
     def open(self, session_id: str, record: bytes) -> Session | None:
         """Return the session of a record; None if it is another one, or of a secret that is not configured."""
         key_id, _, seen_at, _ = _HEAD.unpack_from(record)
-        if key_id not in self._records.key_ids:
+        if key_id not in self._names.key_ids:
             return None
         session = decode_session(record[_HEAD.size :])
         if session is None or session.id != session_id:
@@ -83,8 +84,8 @@ class PlainRecords:
     def summary(self, record: bytes) -> Summary | None:
         """Return the summary of a record; None if its secret is not configured."""
         key_id, *summary = _HEAD.unpack_from(record)
-        return Summary(*summary) if key_id in self._records.key_ids else None
+        return Summary(*summary) if key_id in self._names.key_ids else None
 
     def is_of_old_secret(self, record: bytes) -> bool:
         """Return whether a record was written under another secret than the first one."""
-        return record[:KEY_ID] != self._records.key_ids[0]
+        return record[:KEY_ID] != self._names.key_ids[0]

@@ -6,8 +6,9 @@ from typing import Protocol
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.sessions.lifetimes import Limits
 from asgi_oidc.sessions.plain_records import PlainRecords
+from asgi_oidc.sessions.record_names import RecordNames, indexes_of
+from asgi_oidc.sessions.sealed_records import SealedRecords, Summary
 from asgi_oidc.sessions.session import Session
-from asgi_oidc.sessions.store_records import Records, Summary, indexes_of
 from asgi_oidc.stores.guarded_store import GuardedStore
 from asgi_oidc.stores.memory_sessions import SessionTable
 
@@ -57,9 +58,10 @@ class SessionRecords(Protocol):
 class StoreRecords:
     """`SessionRecords` in any store: only who has our secret and the id in the browser can read a record."""
 
-    def __init__(self, store: GuardedStore, records: Records, limits: Limits) -> None:
+    def __init__(self, store: GuardedStore, names: RecordNames, limits: Limits) -> None:
         self._store = store
-        self._records = records
+        self._names = names
+        self._records = SealedRecords(names)
         self._limits = limits
 
     def open(self, session_id: str, record: bytes) -> Session | None:
@@ -72,11 +74,11 @@ class StoreRecords:
 
     async def get(self, handle: str) -> bytes | None:
         """Read a record: one round trip."""
-        return await self._store.get(self._records.key(handle))
+        return await self._store.get(self._names.key(handle))
 
     async def add(self, session: Session, *, lifetime: int) -> bool:
         """Write the record, then the indexes: lists of sessions drop handles without a record."""
-        record, key = self._records.seal(session, self._limits), self._records.key(self._records.handle(session.id))
+        record, key = self._records.seal(session, self._limits), self._names.key(self._names.handle(session.id))
         if not await self._store.add(key, record, lifetime=lifetime):
             return False
         await self._link(session)
@@ -87,38 +89,37 @@ class StoreRecords:
         new = self._records.seal(changed, self._limits)
         if self._records.is_of_old_secret(record):
             await self._link(changed)
-        key = self._records.key(self._records.handle(changed.id))
+        key = self._names.key(self._names.handle(changed.id))
         return await self._store.replace(key, record, new, lifetime=lifetime)
 
     async def remove(self, handle: str) -> bool:
         """Remove a record."""
-        return await self._store.remove(self._records.key(handle))
+        return await self._store.remove(self._names.key(handle))
 
     async def linked(self, kind: str, issuer: str, name: str) -> list[str]:
         """Read the indexes of all secrets: sessions from before a change of the secret are in another one."""
-        indexes = self._records.index_keys(kind, issuer, name)
+        indexes = self._names.index_keys(kind, issuer, name)
         return list(dict.fromkeys([handle for index in indexes for handle in await self._store.linked(index)]))
 
     async def unlink(self, kind: str, issuer: str, name: str, *, handle: str) -> None:
         """Take a handle out of the indexes of all secrets."""
-        for index in self._records.index_keys(kind, issuer, name):
+        for index in self._names.index_keys(kind, issuer, name):
             await self._store.unlink(index, handle)
 
     async def _link(self, session: Session) -> None:
-        handle = self._records.handle(session.id)
+        handle = self._names.handle(session.id)
         for kind, name in indexes_of(session):
-            index = self._records.index_keys(kind, session.login.issuer, name)[0]
+            index = self._names.index_keys(kind, session.login.issuer, name)[0]
             for oldest in await self._store.link(index, handle, lifetime=self._limits.lifetime, most=MAX_SESSIONS):
-                await self._store.remove(self._records.key(oldest))
+                await self._store.remove(self._names.key(oldest))
 
 
 class MemoryRecords:
     """`SessionRecords` in the memory of this process: nothing is sealed, and nothing waits."""
 
-    def __init__(self, table: SessionTable, records: Records, limits: Limits) -> None:
+    def __init__(self, table: SessionTable, names: RecordNames, limits: Limits) -> None:
         self._table = table
-        self._records = records
-        self._plain = PlainRecords(records, limits)
+        self._plain = PlainRecords(names, limits)
 
     def open(self, session_id: str, record: bytes) -> Session | None:
         """Decode a record."""
@@ -162,18 +163,18 @@ class MemoryRecords:
 class RecordsOfStore:
     """Chooses how the sessions in a store are kept: the store may be replaced while the app runs."""
 
-    __slots__ = ("_limits", "_records", "_sealed", "_store")
+    __slots__ = ("_limits", "_names", "_sealed", "_store")
 
-    def __init__(self, store: GuardedStore, records: Records, limits: Limits) -> None:
+    def __init__(self, store: GuardedStore, names: RecordNames, limits: Limits) -> None:
         self._store = store
-        self._records = records
+        self._names = names
         self._limits = limits
-        self._sealed = StoreRecords(store, records, limits)
+        self._sealed = StoreRecords(store, names, limits)
 
     def current(self) -> SessionRecords:
         """Return the records of the store of this moment: sealed unless they stay in the memory of this process."""
         table = self._store.local
-        return self._sealed if table is None else MemoryRecords(table, self._records, self._limits)
+        return self._sealed if table is None else MemoryRecords(table, self._names, self._limits)
 
 
 def _written(write: Callable[[], bool]) -> bool:

@@ -13,20 +13,11 @@ from hypothesis import strategies as st
 
 from asgi_oidc.errors import SessionTooLarge, StoreUnavailable
 from asgi_oidc.sessions.lifetimes import Limits
+from asgi_oidc.sessions.record_names import KEY_ID, RecordNames, is_session_id
+from asgi_oidc.sessions.sealed_records import HEADER, LENGTH, MAGIC, MAX_RECORD_SIZE, VERSION, SealedRecords, Summary
 from asgi_oidc.sessions.sealing import NONCE, bound_to, derive
 from asgi_oidc.sessions.session import Session, write_claims
 from asgi_oidc.sessions.session_format import encode_session
-from asgi_oidc.sessions.store_records import (
-    HEADER,
-    KEY_ID,
-    LENGTH,
-    MAGIC,
-    MAX_RECORD_SIZE,
-    VERSION,
-    Records,
-    Summary,
-    is_session_id,
-)
 from tests.sessions.test_session import ID, ISSUER, LOGIN, SESSION, with_tokens
 from tests.sessions.test_session_cookies import OTHER_ID, another
 
@@ -35,16 +26,21 @@ CONTEXT = (ISSUER, "web", "https://app.example.com")
 LIMITS = Limits(idle=600, lifetime=3600)
 
 
-def records_with(secrets: Sequence[bytes] = (ONE,), *, default_issuer: str | None = ISSUER) -> Records:
-    return Records(secrets, context=CONTEXT, default_issuer=default_issuer)
+def names_with(secrets: Sequence[bytes] = (ONE,)) -> RecordNames:
+    return RecordNames(secrets, context=CONTEXT, default_issuer=ISSUER)
 
 
-RECORDS = records_with()
-HANDLE = RECORDS.handle(ID)
+def records_with(secrets: Sequence[bytes]) -> SealedRecords:
+    return SealedRecords(names_with(secrets))
+
+
+NAMES = names_with()
+RECORDS = SealedRecords(NAMES)
+HANDLE = NAMES.handle(ID)
 KEY_ID_AT = len(MAGIC + VERSION)
 
 
-def outcome(record: bytes, *, session_id: str = ID, records: Records = RECORDS) -> Session | str | None:
+def outcome(record: bytes, *, session_id: str = ID, records: SealedRecords = RECORDS) -> Session | str | None:
     """Open a record; an error is told by its code."""
     try:
         return records.open(session_id, record)
@@ -52,7 +48,7 @@ def outcome(record: bytes, *, session_id: str = ID, records: Records = RECORDS) 
         return error.code
 
 
-def summary_of(record: bytes, *, handle: str = HANDLE, records: Records = RECORDS) -> Summary | str | None:
+def summary_of(record: bytes, *, handle: str = HANDLE, records: SealedRecords = RECORDS) -> Summary | str | None:
     try:
         return records.summary(handle, record)
     except StoreUnavailable as error:
@@ -182,20 +178,20 @@ def test_a_record_moved_to_another_id_is_garbage():
     record = RECORDS.seal(SESSION, LIMITS)
 
     assert outcome(record, session_id=OTHER_ID) == "store_garbage"
-    assert summary_of(record, handle=RECORDS.handle(OTHER_ID)) == "store_garbage"
+    assert summary_of(record, handle=NAMES.handle(OTHER_ID)) == "store_garbage"
 
 
 @pytest.mark.parametrize("index", range(3))
 def test_a_record_of_another_middleware_is_garbage(index):
     """Two deployments may share a store and a secret."""
     context = [f"{part}x" if place == index else part for place, part in enumerate(CONTEXT)]
-    other = Records([ONE], context=context, default_issuer=context[0])
-    record = other.seal(SESSION, LIMITS)
+    other = RecordNames([ONE], context=context, default_issuer=context[0])
+    record = SealedRecords(other).seal(SESSION, LIMITS)
 
     assert (outcome(record), summary_of(record)) == ("store_garbage", "store_garbage")
-    assert other.key(HANDLE) != RECORDS.key(HANDLE)
-    assert other.lock_key(HANDLE) != RECORDS.lock_key(HANDLE)
-    assert not set(other.index_keys("sub", "i", "alice")) & set(RECORDS.index_keys("sub", "i", "alice"))
+    assert other.key(HANDLE) != NAMES.key(HANDLE)
+    assert other.lock_key(HANDLE) != NAMES.lock_key(HANDLE)
+    assert not set(other.index_keys("sub", "i", "alice")) & set(NAMES.index_keys("sub", "i", "alice"))
 
 
 def test_a_record_of_another_secret_is_no_session():
@@ -240,7 +236,7 @@ def test_a_dump_and_the_secret_without_the_id_open_no_session():
     """The store's operator and a thief of the secret together still lack what only the browser has."""
     record = RECORDS.seal(SESSION, LIMITS)
     # What a thief can derive: without a salt, and with all that a dump shows in its place.
-    salts = [None, b"", HANDLE.encode(), RECORDS.key(HANDLE).encode(), record[KEY_ID_AT:HEADER], b"alice"]
+    salts = [None, b"", HANDLE.encode(), NAMES.key(HANDLE).encode(), record[KEY_ID_AT:HEADER], b"alice"]
     purposes = ["record", "record summary", "record index", "session", "tokens"]
 
     opened = [
@@ -263,7 +259,7 @@ def test_a_dump_and_the_id_without_the_secret_open_no_session():
 
 def test_neither_the_record_nor_its_names_tell_who_it_is():
     """A dump gives no user, no token and no id away."""
-    names = [RECORDS.key(HANDLE), RECORDS.lock_key(HANDLE), *RECORDS.index_keys("sub", LOGIN.issuer, LOGIN.sub)]
+    names = [NAMES.key(HANDLE), NAMES.lock_key(HANDLE), *NAMES.index_keys("sub", LOGIN.issuer, LOGIN.sub)]
     dump = RECORDS.seal(SESSION, LIMITS) + " ".join(names).encode()
 
     assert [word for word in (ID, "alice", "Alice", "an-access-token", "example.com") if word.encode() in dump] == []
@@ -272,13 +268,13 @@ def test_neither_the_record_nor_its_names_tell_who_it_is():
 def test_names_are_plain_short_and_different():
     """Any store can keep them (`SessionStore`)."""
     names = [
-        RECORDS.key(HANDLE),
-        RECORDS.lock_key(HANDLE),
-        RECORDS.key(RECORDS.handle(OTHER_ID)),
-        *RECORDS.index_keys("sub", "issuer", "name"),
-        *RECORDS.index_keys("sid", "issuer", "name"),
-        *RECORDS.index_keys("sub", "issuern", "ame"),
-        *RECORDS.index_keys("sub", "issuer", "x" * 255),
+        NAMES.key(HANDLE),
+        NAMES.lock_key(HANDLE),
+        NAMES.key(NAMES.handle(OTHER_ID)),
+        *NAMES.index_keys("sub", "issuer", "name"),
+        *NAMES.index_keys("sid", "issuer", "name"),
+        *NAMES.index_keys("sub", "issuern", "ame"),
+        *NAMES.index_keys("sub", "issuer", "x" * 255),
     ]
 
     assert len(set(names)) == len(names)
@@ -287,12 +283,12 @@ def test_names_are_plain_short_and_different():
 
 def test_an_index_is_read_under_every_secret_and_written_under_the_first():
     """Sessions of before a change of the secret are found and ended as well."""
-    rotated = records_with([TWO, ONE])
+    rotated = names_with([TWO, ONE])
 
     new, old = rotated.index_keys("sub", "issuer", "alice")
 
-    assert records_with([TWO]).index_keys("sub", "issuer", "alice") == [new]
-    assert RECORDS.index_keys("sub", "issuer", "alice") == [old]
+    assert names_with([TWO]).index_keys("sub", "issuer", "alice") == [new]
+    assert NAMES.index_keys("sub", "issuer", "alice") == [old]
 
 
 def test_a_record_that_is_too_large_is_refused():
