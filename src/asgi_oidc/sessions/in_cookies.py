@@ -25,7 +25,7 @@ from asgi_oidc.web.cookies import Cookies
 # Bytes of claims and tokens before they are compressed: what fits does not depend only on how well they compress, and
 # the memory that opened cookies take is bounded.
 MAX_UNPACKED_SIZE = 24_576
-LARGE = 0.75  # of the bytes that a session may take: from then on, the log says so
+LARGE = 0.75  # of `max_cookie_header`: from then on, the log says so; 6 kB of 8
 LARGE_LOG_PAUSE = 60.0  # seconds; many sessions of a site are alike
 MAX_LAST_USES = 10_000  # sessions; the least recently used are forgotten first
 
@@ -62,6 +62,7 @@ class CookieSessions:
         self._revocations = revocations
         self._feed = feed
         self._max_size = session_share(max_cookie_header)
+        self._large_size = int(LARGE * max_cookie_header)
         self._large_logged_at = -math.inf
         self._has_provider = has_provider
         self._now = now
@@ -388,7 +389,7 @@ class CookieSessions:
             )
         if size > most:
             raise too_large(tokens, partial(self._session_cookies.size, session), most=most)
-        if size > LARGE * self._max_size and self._ticks() >= self._large_logged_at + LARGE_LOG_PAUSE:
+        if size >= self._large_size and self._ticks() >= self._large_logged_at + LARGE_LOG_PAUSE:
             self._large_logged_at = self._ticks()
             largest = largest_parts(tokens, partial(self._session_cookies.size, session))
             events.log(events.SESSION_LARGE, size=size, most=self._max_size, largest=largest)
