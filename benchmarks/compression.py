@@ -66,7 +66,7 @@ def unpacking(name: str) -> Callable[[], Callable[[], object]]:
 def inflating(name: str) -> Callable[[], Callable[[], object]]:
     """Decompress alone."""
     text = stated(texts_of(SETS[name]))
-    return lambda: partial(decompress, compress(text), size=len(text))
+    return lambda: partial(decompress, compress(text), most=len(text))
 
 
 def main() -> None:

@@ -18,26 +18,25 @@ TEXTS = st.lists(st.one_of(UUIDS, UUIDS.map(str.upper), st.text("abc09-,"), st.j
 @given(st.binary(max_size=3000))
 def test_compressed_texts_come_back(text):
     """Also those that get no smaller."""
-    assert decompress(compress(text), size=len(text)) == text
+    assert decompress(compress(text), most=len(text)) == text
 
 
 @pytest.mark.parametrize(
     "data",
     [
         compress(b"x" * 501),
-        compress(b"x" * 499),
         compress(bytes(100_000_000)),
         compress(b"x" * 500)[:-2],
         b"\xffjunk",
         b"",
         zlib.compress(b"x" * 500),
     ],
-    ids=["too long", "too short", "a bomb", "cut", "junk", "nothing", "with a header"],
+    ids=["too long", "a bomb", "cut", "junk", "nothing", "with a header"],
 )
 def test_data_that_we_did_not_compress_is_an_error(data):
     """It is sealed, so nobody else can send it; and a fault of ours must not fill the memory."""
-    with pytest.raises(ValueError, match=r"compressed|as long as stated"):
-        decompress(data, size=500)
+    with pytest.raises(ValueError, match=r"compressed|longer than stated"):
+        decompress(data, most=500)
 
 
 def test_a_text_of_tokens_is_found_in_the_dictionary():

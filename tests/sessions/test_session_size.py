@@ -7,13 +7,18 @@ from typing import Any
 import msgspec
 import pytest
 
+from asgi_oidc.sessions.in_cookies import MAX_UNPACKED_SIZE
+from asgi_oidc.sessions.sealed_records import MAX_RECORD_SIZE
 from asgi_oidc.sessions.sealing import base64url
 from asgi_oidc.sessions.session import write_claims
+from asgi_oidc.sessions.session_format import decode_tokens, encode_tokens
 from asgi_oidc.sessions.session_size import too_large, without_claims
+from asgi_oidc.stores.memory import MemoryStore
 from asgi_oidc.testing import FakeProvider, Persona
 from asgi_oidc.web.cookie_size import MAX_COOKIE_HEADER, session_share
 from tests.protected_site import PROGRAM, Clock, Site, cookie_header
 from tests.sessions.test_session_format import of_tokens
+from tests.sessions.test_sessions_in_memory import DerivedStore
 
 RANDOM = Random(23)
 
@@ -131,3 +136,37 @@ def test_a_scope_that_asks_for_a_token_in_vain_has_to_go_along():
     error = too_large(long, lambda tokens: tokens.texts.size, most=500)
 
     assert 'set tokens="none" and remove offline_access from scope (' in error.detail
+
+
+@pytest.mark.parametrize("photo", ["ab", "0b5cf6c2-0f0e-4c67-9d2e-3f6a8b1c2d3e"])
+async def test_claims_that_compress_well_are_refused_by_the_size_that_they_are_unpacked(caplog, photo):
+    """Few bytes of a cookie must not take much memory, nor time to write: a user may choose the value of a claim."""
+    claims = {"photo": photo * (1 + MAX_UNPACKED_SIZE // len(photo) // 2)}
+
+    told = await refusal_of(site_with(claims), caplog)
+
+    assert number_in(told, r"tokens take (\d+) bytes") > MAX_UNPACKED_SIZE
+    assert "claim photo (" in told
+
+
+@pytest.mark.parametrize("kind", [MemoryStore, DerivedStore])
+async def test_a_store_refuses_claims_by_the_size_that_they_are_unpacked(caplog, kind):
+    """Whoever uses them has to unpack them, however few bytes the record has."""
+
+    async def on_login(user: Any, claims: dict[str, Any]) -> None:
+        claims["photo"] = "ab" * (MAX_RECORD_SIZE // 2)
+
+    told = await refusal_of(site_with({}, store=kind(), on_login=on_login), caplog)
+
+    assert number_in(told, r"tokens take (\d+) bytes") > MAX_RECORD_SIZE
+
+
+def test_the_size_of_claims_and_tokens_is_known_before_they_are_unpacked():
+    """Caches count it, so that few bytes of UUIDs and repetitions do not take much memory."""
+    uuid = "0b5cf6c2-0f0e-4c67-9d2e-3f6a8b1c2d3e"
+    tokens = of_tokens(written_claims=write_claims({"groups": [uuid] * 500}), access_token="é" * 10)
+
+    read = decode_tokens(encode_tokens(tokens))
+
+    assert read is not None
+    assert read.texts.size == tokens.texts.size == 500 * 39 + len('{"groups":[]}') - 1 + 10

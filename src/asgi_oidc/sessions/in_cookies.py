@@ -22,9 +22,9 @@ from asgi_oidc.sessions.undelivered_tokens import UndeliveredTokens
 from asgi_oidc.web.cookie_size import session_share, size_of_lines
 from asgi_oidc.web.cookies import Cookies
 
-# Bytes of claims and tokens before they are compressed: what fits does not depend only on how well they compress, and
-# the memory that opened cookies take is bounded.
-MAX_UNPACKED_SIZE = 24_576
+# Bytes of claims and tokens before they are packed: what fits does not depend only on how well they compress, and what
+# opened cookies take in memory, and packing in time, is bounded. Entra ID's tokens with 200 groups have half of that.
+MAX_UNPACKED_SIZE = 49_152
 LARGE = 0.75  # of `max_cookie_header`: from then on, the log says so; 6 kB of 8
 LARGE_LOG_PAUSE = 60.0  # seconds; many sessions of a site are alike
 MAX_LAST_USES = 10_000  # sessions; the least recently used are forgotten first
@@ -381,12 +381,13 @@ class CookieSessions:
             SessionTooLarge: the detail names what is large, and what would suffice.
         """
         tokens, most = session.tokens, self._max_size - other_size
-        size, unpacked = self._session_cookies.size(session, tokens), tokens.texts.size
-        if unpacked > MAX_UNPACKED_SIZE:
+        unpacked = tokens.texts.size
+        if unpacked > MAX_UNPACKED_SIZE:  # before they are packed, which takes time
             raise SessionTooLarge(
                 detail=f"request fewer claims, or set store: claims and tokens take {unpacked} bytes before they are "
                 f"compressed, and at most {MAX_UNPACKED_SIZE} fit; largest: {largest_parts(tokens, _unpacked_size)}"
             )
+        size = self._session_cookies.size(session, tokens)
         if size > most:
             raise too_large(tokens, partial(self._session_cookies.size, session), most=most)
         if size >= self._large_size and self._ticks() >= self._large_logged_at + LARGE_LOG_PAUSE:

@@ -21,7 +21,7 @@ MAGIC = b"oidc-session-"
 VERSION = b"1"
 HEADER = len(MAGIC) + len(VERSION) + KEY_ID
 LENGTH = 2  # bytes of the length of the summary
-MAX_RECORD_SIZE = 524_288  # bytes of a record
+MAX_RECORD_SIZE = 524_288  # bytes of a record, and of its claims and tokens before they are packed
 
 
 class Summary(msgspec.Struct, frozen=True, array_like=True):
@@ -51,6 +51,7 @@ class SealedRecords:
             SessionTooLarge: it is larger than `MAX_RECORD_SIZE`, which protects the store.
             OIDCError: a claim that `on_login` returned is not a JSON value.
         """
+        check_unpacked_size(session)
         handle, keys = self.names.handle(session.id), self.names.keys[0]
         login = session.login
         summary = msgspec.json.encode(Summary(login.created_at, session.seen_at, expires_at(session, limits)))
@@ -109,6 +110,20 @@ class SealedRecords:
 
     def _bound_to(self, part: str, handle: str) -> bytes:
         return bound_to("record", part, handle, *self.names.context)
+
+
+def check_unpacked_size(session: Session) -> None:
+    """Check the size of claims and tokens before they are packed, which takes time.
+
+    Raises:
+        SessionTooLarge: they are larger than `MAX_RECORD_SIZE`: they may compress well, but are unpacked to be used.
+    """
+    size = session.tokens.texts.size
+    if size > MAX_RECORD_SIZE:
+        raise SessionTooLarge(
+            detail=f"drop claims in on_login, or request fewer: claims and tokens take {size} bytes, and at most "
+            f"{MAX_RECORD_SIZE} are allowed"
+        )
 
 
 def _key_of(keys: RecordKeys, session_id: str) -> AESGCMSIV:

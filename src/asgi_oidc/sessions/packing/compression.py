@@ -29,7 +29,9 @@ WT","kid":"{"alg":"RS256","typ":"JWT","kid":"scope":"openid profile email offlin
 "account"],"aud":"","email_verified":true,"name":"","preferred_username":"","given_name":"","family_name":"","email":"@\
 example.com","sub":"","iss":"https://auth.","exp":17,"iat":17{"iss":"https://"""
 RAW = -15  # zlib's `wbits` for DEFLATE without a header and a checksum, which sealed values do not need
-LEVEL = 9
+# On the tokens of real providers, 9 gains nothing. On a text that somebody makes up for the purpose, such as random a's
+# and b's, it takes seconds: fifty times as long.
+LEVEL = 7
 
 
 def compress(text: bytes) -> bytes:
@@ -38,17 +40,17 @@ def compress(text: bytes) -> bytes:
     return stream.compress(text) + stream.flush()
 
 
-def decompress(data: bytes, *, size: int) -> bytes:
-    """Return the text of `size` bytes.
+def decompress(data: bytes, *, most: int) -> bytes:
+    """Return the text of at most `most` bytes.
 
     Raises:
-        ValueError: the data is something else, or the text is longer or shorter.
+        ValueError: the data is something else, or the text is longer.
     """
     stream = zlib.decompressobj(RAW, DICTIONARY)
     try:
-        text = stream.decompress(data, size + 1)
+        text = stream.decompress(data, most + 1)
     except zlib.error as exc:
         raise ValueError("not compressed data") from exc
-    if len(text) != size or not stream.eof:
-        raise ValueError("the text is not as long as stated")
+    if len(text) > most or not stream.eof:
+        raise ValueError("the text is longer than stated, or cut")
     return text

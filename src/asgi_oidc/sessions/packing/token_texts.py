@@ -13,7 +13,10 @@ from asgi_oidc.sessions.packing.compression import compress, decompress
 from asgi_oidc.sessions.packing.uuids import AT, NEXT, put_uuids, take_uuids
 from asgi_oidc.sessions.sealing import base64url, decode_base64url
 
-SIZE = 3  # bytes of the length of the texts, which come first
+SIZE = 3  # bytes of the size of the texts, which come first
+# What is compressed is shorter than the texts, but for the names of claims that the session has no more: those may be
+# written in a longer way than in the ID Token.
+MAX_GROWTH, MARGIN = 3, 64
 END = b"\0"  # between two compressed texts; JSON contains no such character (RFC 8259 §7)
 RESERVED = (END, NEXT, AT)
 MIN_LENGTH = 16  # characters; shorter segments of a token are stored as they are
@@ -98,16 +101,26 @@ class TokenTexts:
 
     @property
     def size(self) -> int:
-        """How many bytes the texts take while they are unpacked, about."""
-        return len(self.packed()) + int.from_bytes(self._packed[:SIZE], "big")
+        """How many bytes the texts have, unpacked; nothing is packed or unpacked to find out."""
+        return int.from_bytes(self._packed[:SIZE], "big") if self._texts is None else size_of(self._texts)
 
     def replace(self, **changes: Any) -> "TokenTexts":
         """Return the same with other texts, named as in `Texts`."""
         return TokenTexts(msgspec.structs.replace(self.get(), **changes))
 
 
+def size_of(texts: Texts) -> int:
+    """Return how many bytes claims and tokens have."""
+    tokens = (texts.id_token, texts.access_token or "", texts.refresh_token or "")
+    return len(bytes(texts.written_claims)) + sum(map(len, tokens))
+
+
 def pack(texts: Texts) -> bytes:
-    """Pack claims and tokens."""
+    """Pack claims and tokens.
+
+    Raises:
+        OverflowError: they are larger than 16 MB; whoever keeps sessions has a lower limit.
+    """
     stated: list[bytes] = []
     id_token = _split(texts.id_token or None, stated)
     claims = difference(bytes(texts.written_claims), stated[1] if stated else b"")
@@ -115,7 +128,7 @@ def pack(texts: Texts) -> bytes:
     refresh_token = _split(texts.refresh_token, stated)
     text, uuids = take_uuids(END.join((claims, *stated)))
     rest = _Packed(compress(text), uuids, id_token, access_token, refresh_token)
-    return len(text).to_bytes(SIZE, "big") + msgspec.msgpack.encode(rest)
+    return size_of(texts).to_bytes(SIZE, "big") + msgspec.msgpack.encode(rest)
 
 
 def unpack(packed: bytes) -> Texts:
@@ -124,8 +137,8 @@ def unpack(packed: bytes) -> Texts:
     Raises:
         ValueError: the bytes are of another format.
     """
-    stored = _packed.decode(memoryview(packed)[SIZE:])
-    text = put_uuids(decompress(stored.compressed, size=int.from_bytes(packed[:SIZE], "big")), stored.uuids)
+    stored, size = _packed.decode(memoryview(packed)[SIZE:]), int.from_bytes(packed[:SIZE], "big")
+    text = put_uuids(decompress(stored.compressed, most=MAX_GROWTH * size + MARGIN), stored.uuids)
     claims, *stated = text.split(END)
     id_token_claims = stated[1] if isinstance(stored.id_token, bytes) else b""
     id_token = _compose(stored.id_token, stated)
