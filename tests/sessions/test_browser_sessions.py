@@ -495,3 +495,13 @@ async def test_a_login_that_could_not_be_kept_can_be_finished_later():
     assert site.provider.count("/token") == 0
     store.broken = set()
     assert (await browser.get(url)).json()["sub"] == "alice"
+
+
+async def test_an_acr_may_be_any_json():
+    """OpenID Connect wants a string, but a number that no machine holds must not break the login."""
+    site = Site(store=MemoryStore())
+    site.provider.id_token_overrides = {"acr": [2**70, "silver"], "hd": 2**64}
+
+    browser = await site.signed_in()
+
+    assert (await browser.get("/page")).status_code == 200

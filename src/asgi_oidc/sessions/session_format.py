@@ -17,6 +17,7 @@ from asgi_oidc.sessions.session import Login, Session, Tokens
 
 VERSION = b"\x04"  # changes with the meaning of the fields; new ones may be added at the end without that
 INSTANT = 5  # bytes of seconds since the epoch
+JSON = 1  # msgpack extension type: JSON text
 
 _Text = Any  # text or bytes, see packing/short_texts.py; msgspec has no type for either
 
@@ -134,7 +135,7 @@ def _stored_login(login: Login) -> _Login:
         shorten(login.id),
         login.issuer,
         shorten(login.sub),
-        {FIRST.index(name): shorten(value) if isinstance(value, str) else value for name, value in login.first.items()},
+        {FIRST.index(name): _stored_claim(value) for name, value in login.first.items()},
         login.created_at,
         login.began,
         None if login.sid is None else shorten(login.sid),
@@ -147,13 +148,27 @@ def _stored_login(login: Login) -> _Login:
     )
 
 
+def _stored_claim(value: object) -> object:
+    if isinstance(value, str):
+        return shorten(value)
+    try:
+        return msgspec.Raw(msgspec.msgpack.encode(value))
+    except OverflowError:  # JSON has larger numbers
+        return msgspec.msgpack.Ext(JSON, msgspec.json.encode(value))
+
+
+def _claim(stored: object) -> object:
+    if isinstance(stored, msgspec.msgpack.Ext):
+        return msgspec.json.decode(stored.data)
+    return restore(stored) if isinstance(stored, bytes) else stored
+
+
 def _login(stored: _Login) -> Login:
-    first = stored.first
     return Login(
         id=restore(stored.id),
         issuer=stored.issuer,
         sub=restore(stored.sub),
-        first={FIRST[index]: restore(first[index]) if type(first[index]) is bytes else first[index] for index in first},
+        first={FIRST[index]: _claim(value) for index, value in stored.first.items()},
         created_at=stored.created_at,
         began=stored.began,
         # What most logins lack is not looked at: the first request of a session waits for this.
