@@ -118,7 +118,8 @@ class PostgresServer:
     def pause(self) -> None:
         """Let it hang, all of its processes: connections stay, and nothing answers."""
         for one in self._processes():
-            one.suspend()
+            with contextlib.suppress(psutil.NoSuchProcess):  # that of a connection which has just ended
+                one.suspend()
 
     def go_on(self) -> None:
         """End the pause."""
