@@ -296,7 +296,7 @@ def test_a_record_that_is_too_large_is_refused():
     with pytest.raises(SessionTooLarge) as caught:
         RECORDS.seal(with_tokens(access_token="!" * MAX_RECORD_SIZE), LIMITS)
 
-    assert "on_login" in caught.value.detail
+    assert "request fewer claims" in caught.value.detail
     assert RECORDS.open(ID, RECORDS.seal(with_tokens(access_token="!" * (MAX_RECORD_SIZE - 1000)), LIMITS)) is not None
 
 

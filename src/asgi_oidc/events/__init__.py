@@ -199,8 +199,8 @@ TOKENS_NOT_KEPT = Event("tokens_not_kept", logging.WARNING)
 Fix: Request fewer claims, keep fewer `tokens`, or use a `store`; `detail` says what would suffice.
 """
 SESSION_LARGE = Event("session_large", logging.WARNING)
-"""A session takes three quarters of `max_cookie_header` or more, which is 6,000 bytes by default: if its claims or tokens
-grow, its user cannot sign in any more. `largest` names what takes most. Logged at most once a minute.
+"""A session takes three quarters of `max_cookie_header` or more, which is 6,000 bytes by default: if its claims or
+tokens grow, its user cannot sign in any more. `largest` names what takes most. Logged at most once a minute.
 
 Fix: Request fewer claims, keep fewer `tokens`, use a `store`, or raise `max_cookie_header` if all proxies accept that.
 """

@@ -9,7 +9,8 @@ from asgi_oidc.protocol.id_token import claim_names
 from asgi_oidc.sessions.session import Tokens, with_changes
 
 ID_TOKEN, ACCESS_TOKEN, REFRESH_TOKEN = "id_token", "access_token", "refresh_token"
-ALL_TOKENS = frozenset({ID_TOKEN, ACCESS_TOKEN, REFRESH_TOKEN})
+TOKEN_NAMES = (ID_TOKEN, ACCESS_TOKEN, REFRESH_TOKEN)
+ALL_TOKENS = frozenset(TOKEN_NAMES)
 # Short forms of the setting, those that keep most first.
 SHORT_FORMS = {
     "all": ALL_TOKENS,
@@ -17,7 +18,7 @@ SHORT_FORMS = {
     "refresh": frozenset({REFRESH_TOKEN}),
     "none": frozenset[str](),
 }
-AT_ONCE = 0  # seconds since the epoch: an access token that is not kept has to be obtained before it is used
+NOT_KEPT = 0  # when an access token that is not kept expires: a new one has to be obtained before it is used
 
 
 def keep(tokens: Tokens, kept: Collection[str], *, read_claims: ClaimMapping | None = ALL_CLAIMS) -> Tokens:
@@ -34,7 +35,7 @@ def keep(tokens: Tokens, kept: Collection[str], *, read_claims: ClaimMapping | N
         if tokens.id_token_claim_names is None:
             changes["id_token_claim_names"] = sorted(claim_names(tokens.id_token) - PROTOCOL_CLAIMS)
     if ACCESS_TOKEN not in kept and tokens.access_token is not None:
-        changes |= {"access_token": None, "access_expires_at": AT_ONCE, "refresh_due_at": AT_ONCE}
+        changes |= {"access_token": None, "access_expires_at": NOT_KEPT, "refresh_due_at": NOT_KEPT}
         if read_claims is not None:
             stated = read_claims.names(user_claim_names(tokens.access_token))
             changes["access_token_claim_names"] = sorted(stated & tokens.claims.keys())

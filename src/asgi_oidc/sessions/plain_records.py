@@ -8,10 +8,9 @@ import struct
 
 import msgspec
 
-from asgi_oidc.errors import SessionTooLarge
 from asgi_oidc.sessions.lifetimes import Limits, expires_at
 from asgi_oidc.sessions.record_names import KEY_ID, RecordNames, indexes_of
-from asgi_oidc.sessions.sealed_records import MAX_RECORD_SIZE, Summary, check_unpacked_size
+from asgi_oidc.sessions.sealed_records import Summary, check_unpacked_size, within_limit
 from asgi_oidc.sessions.sealing import base64url, decode_base64url
 from asgi_oidc.sessions.session import Session
 from asgi_oidc.sessions.session_format import decode_session, encode_session
@@ -59,13 +58,7 @@ class PlainRecords:
         """
         check_unpacked_size(session)
         created_at, seen_at, ends_at = session.login.created_at, session.seen_at, expires_at(session, self._limits)
-        record = _HEAD.pack(self._names.key_ids[0], created_at, seen_at, ends_at) + encode_session(session)
-        if len(record) > MAX_RECORD_SIZE:
-            raise SessionTooLarge(
-                detail=f"drop claims in on_login, or request fewer: the session needs {len(record)} bytes in memory, "
-                f"and at most {MAX_RECORD_SIZE} are allowed"
-            )
-        return record
+        return within_limit(_HEAD.pack(self._names.key_ids[0], created_at, seen_at, ends_at) + encode_session(session))
 
     def with_use(self, record: bytes, session: Session) -> bytes:
         """Return the record of a session whose last use alone has changed; nothing is encoded."""

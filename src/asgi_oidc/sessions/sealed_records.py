@@ -59,13 +59,7 @@ class SealedRecords:
         head = b"".join((MAGIC, VERSION, keys.id, len(sealed_summary).to_bytes(LENGTH, "big"), sealed_summary))
         # The head is associated data: the parts of two records cannot be combined.
         body = _seal(_key_of(keys, session.id), encode_session(session), self._bound_to("session", handle) + head)
-        record = head + body
-        if len(record) > MAX_RECORD_SIZE:
-            raise SessionTooLarge(
-                detail=f"drop claims in on_login, or request fewer: the session needs {len(record)} bytes in the "
-                f"store, and at most {MAX_RECORD_SIZE} are allowed"
-            )
-        return record
+        return within_limit(head + body)
 
     def open(self, session_id: str, record: bytes) -> Session | None:
         """Open a record.
@@ -121,9 +115,23 @@ def check_unpacked_size(session: Session) -> None:
     size = session.tokens.texts.size
     if size > MAX_RECORD_SIZE:
         raise SessionTooLarge(
-            detail=f"drop claims in on_login, or request fewer: claims and tokens take {size} bytes, and at most "
+            detail=f"request fewer claims: claims and tokens take {size} bytes, and at most {MAX_RECORD_SIZE} may be "
+            "kept"
+        )
+
+
+def within_limit(record: bytes) -> bytes:
+    """Return a record that is not larger than `MAX_RECORD_SIZE`.
+
+    Raises:
+        SessionTooLarge: it is.
+    """
+    if len(record) > MAX_RECORD_SIZE:
+        raise SessionTooLarge(
+            detail=f"request fewer claims: the session needs {len(record)} bytes in the store, and at most "
             f"{MAX_RECORD_SIZE} are allowed"
         )
+    return record
 
 
 def _key_of(keys: RecordKeys, session_id: str) -> AESGCMSIV:

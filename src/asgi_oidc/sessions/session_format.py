@@ -12,6 +12,7 @@ from asgi_oidc.protocol.id_token import FIRST
 from asgi_oidc.sessions import session_format_3
 from asgi_oidc.sessions.digests import SHORT_DIGEST, short_digest
 from asgi_oidc.sessions.packing.short_texts import restore, shorten
+from asgi_oidc.sessions.packing.structs import members_of
 from asgi_oidc.sessions.packing.token_texts import TokenTexts
 from asgi_oidc.sessions.session import Login, Session, Tokens
 
@@ -64,25 +65,25 @@ class _Session(msgspec.Struct, frozen=True, array_like=True):
     seen_at: int
 
 
-_logins = msgspec.msgpack.Decoder(_Login)
-_tokens = msgspec.msgpack.Decoder(_Tokens)
-_sessions = msgspec.msgpack.Decoder(_Session)
+_login_decoder = msgspec.msgpack.Decoder(_Login)
+_tokens_decoder = msgspec.msgpack.Decoder(_Tokens)
+_session_decoder = msgspec.msgpack.Decoder(_Session)
 
 
 def encode_login(login: Login) -> bytes:
     """Encode a login."""
-    return VERSION + msgspec.msgpack.encode(_members(_stored_login(login)))
+    return VERSION + msgspec.msgpack.encode(members_of(_stored_login(login)))
 
 
 def encode_tokens(tokens: Tokens) -> bytes:
     """Encode tokens."""
-    return VERSION + msgspec.msgpack.encode(_members(_stored_tokens(tokens)))
+    return VERSION + msgspec.msgpack.encode(members_of(_stored_tokens(tokens)))
 
 
 def encode_session(session: Session) -> bytes:
     """Encode a session."""
     login, tokens = _stored_login(session.login), _stored_tokens(session.tokens)
-    return VERSION + msgspec.msgpack.encode((_members(login), _members(tokens), session.seen_at))
+    return VERSION + msgspec.msgpack.encode((members_of(login), members_of(tokens), session.seen_at))
 
 
 def encode_use(session_id: str, seen_at: int) -> bytes:
@@ -95,7 +96,7 @@ def decode_login(data: bytes) -> Login | None:
     if not data.startswith(VERSION):
         return session_format_3.decode_login(data)
     try:
-        return _login(_logins.decode(data[1:]))
+        return _read_login(_login_decoder.decode(data[1:]))
     except ValueError:
         return None
 
@@ -105,7 +106,7 @@ def decode_tokens(data: bytes) -> Tokens | None:
     if not data.startswith(VERSION):
         return session_format_3.decode_tokens(data)
     try:
-        return _read_tokens(_tokens.decode(data[1:]))
+        return _read_tokens(_tokens_decoder.decode(data[1:]))
     except ValueError:
         return None
 
@@ -115,8 +116,8 @@ def decode_session(data: bytes) -> Session | None:
     if not data.startswith(VERSION):
         return session_format_3.decode_session(data)
     try:
-        stored = _sessions.decode(data[1:])
-        return Session(login=_login(stored.login), tokens=_read_tokens(stored.tokens), seen_at=stored.seen_at)
+        stored = _session_decoder.decode(data[1:])
+        return Session(login=_read_login(stored.login), tokens=_read_tokens(stored.tokens), seen_at=stored.seen_at)
     except ValueError:
         return None
 
@@ -157,18 +158,18 @@ def _stored_claim(value: object) -> object:
         return msgspec.msgpack.Ext(JSON, msgspec.json.encode(value))
 
 
-def _claim(stored: object) -> object:
+def _read_claim(stored: object) -> object:
     if isinstance(stored, msgspec.msgpack.Ext):
         return msgspec.json.decode(stored.data)
     return restore(stored) if isinstance(stored, bytes) else stored
 
 
-def _login(stored: _Login) -> Login:
+def _read_login(stored: _Login) -> Login:
     return Login(
         id=restore(stored.id),
         issuer=stored.issuer,
         sub=restore(stored.sub),
-        first={FIRST[index]: _claim(value) for index, value in stored.first.items()},
+        first={FIRST[index]: _read_claim(value) for index, value in stored.first.items()},
         created_at=stored.created_at,
         began=stored.began,
         # What most logins lack is not looked at: the first request of a session waits for this.
@@ -217,12 +218,3 @@ def _read_tokens(stored: _Tokens) -> Tokens:
         authorization_details=msgspec.Raw(stored.authorization_details) if stored.authorization_details else NOTHING,
         access_token_claim_names=list(stored.access_token_claim_names),
     )
-
-
-def _members(stored: msgspec.Struct) -> list[Any]:
-    """Return the fields without those at the end that have their default."""
-    members, defaults = list(msgspec.structs.astuple(stored)), list(stored.__struct_defaults__)
-    while defaults and members[-1] == defaults[-1]:
-        members.pop()
-        defaults.pop()
-    return members

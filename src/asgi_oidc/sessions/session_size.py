@@ -7,13 +7,12 @@ import msgspec
 
 from asgi_oidc.errors import SessionTooLarge
 from asgi_oidc.protocol.json_objects import InvalidJSON, read_object
-from asgi_oidc.sessions.kept_tokens import ACCESS_TOKEN, ID_TOKEN, REFRESH_TOKEN, SHORT_FORMS, keep
+from asgi_oidc.sessions.kept_tokens import ID_TOKEN, REFRESH_TOKEN, SHORT_FORMS, TOKEN_NAMES, keep
 from asgi_oidc.sessions.sealing import base64url, decode_base64url
 from asgi_oidc.sessions.session import Tokens, with_changes, write_claims
 
 MAX_NAMED = 3  # claims and tokens that a log line names
 MIN_NAMED = 100  # bytes of cookies; smaller ones are not worth naming
-TOKEN_NAMES = (ID_TOKEN, ACCESS_TOKEN, REFRESH_TOKEN)
 
 Measure = Callable[[Tokens], int]
 
@@ -27,8 +26,7 @@ def largest_parts(tokens: Tokens, measure: Measure) -> str:
         measure: returns how many bytes of cookies a session with these tokens takes.
     """
     size = measure(tokens)
-    by_length = sorted(tokens.claims, key=lambda name: -len(write_claims({name: tokens.claims[name]})))
-    sizes = {f"claim {name}": size - measure(without_claims(tokens, [name])) for name in by_length[:MAX_NAMED]}
+    sizes = {f"claim {name}": size - measure(without_claims(tokens, [name])) for name in _longest_claims(tokens)}
     for name in TOKEN_NAMES:
         sizes[name] = size - measure(with_changes(tokens, **{name: "" if name == ID_TOKEN else None}))
     largest = sorted(sizes, key=lambda name: -sizes[name])[:MAX_NAMED]
@@ -61,9 +59,9 @@ def without_claims(tokens: Tokens, names: Collection[str]) -> Tokens:
 
 def _fewer_claims(tokens: Tokens, measure: Measure, most: int) -> Iterator[str]:
     """Propose to drop as few of the largest claims as suffice."""
-    by_length = sorted(tokens.claims, key=lambda name: -len(write_claims({name: tokens.claims[name]})))
-    for count in range(1, MAX_NAMED + 1):
-        dropped = by_length[:count]
+    longest = _longest_claims(tokens)
+    for count in range(1, len(longest) + 1):
+        dropped = longest[:count]
         smaller = measure(without_claims(tokens, dropped))
         if smaller <= most:
             yield f"request fewer claims at the provider (without {' and '.join(dropped)}, {smaller} bytes)"
@@ -71,12 +69,19 @@ def _fewer_claims(tokens: Tokens, measure: Measure, most: int) -> Iterator[str]:
 
 
 def _fewer_tokens(tokens: Tokens, measure: Measure, most: int) -> Iterator[str]:
+    """Propose the value of the setting `tokens` that keeps as many as fit."""
     for value, kept in SHORT_FORMS.items():
         smaller = measure(keep(tokens, kept))
         if smaller <= most:
-            asks_in_vain = REFRESH_TOKEN not in kept and "offline_access" in tokens.scopes
-            yield f'set tokens="{value}"{" and remove offline_access from scope" * asks_in_vain} ({smaller} bytes)'
+            # Without refresh tokens in sessions, the setting `scope` must not ask for them.
+            is_refused = REFRESH_TOKEN not in kept and "offline_access" in tokens.scopes
+            yield f'set tokens="{value}"{" and remove offline_access from scope" * is_refused} ({smaller} bytes)'
             return
+
+
+def _longest_claims(tokens: Tokens) -> list[str]:
+    claims = tokens.claims
+    return sorted(claims, key=lambda name: -len(write_claims({name: claims[name]})))[:MAX_NAMED]
 
 
 def _without_claims(token: str, names: Collection[str]) -> str:

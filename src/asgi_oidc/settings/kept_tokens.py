@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from asgi_oidc.errors import describe_value
-from asgi_oidc.sessions.kept_tokens import ACCESS_TOKEN, ALL_TOKENS, ID_TOKEN, REFRESH_TOKEN, SHORT_FORMS
+from asgi_oidc.sessions.kept_tokens import ACCESS_TOKEN, ALL_TOKENS, REFRESH_TOKEN, SHORT_FORMS, TOKEN_NAMES
 
-TOKEN_NAMES = (ID_TOKEN, ACCESS_TOKEN, REFRESH_TOKEN)
 _EXPECTED = f"one of {', '.join(map(repr, SHORT_FORMS))}, or a list of {', '.join(TOKEN_NAMES)}"
 
 

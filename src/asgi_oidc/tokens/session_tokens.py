@@ -10,7 +10,7 @@ from collections.abc import Collection
 from asgi_oidc.errors import OIDCError, RefreshFailed, TokenNotGranted
 from asgi_oidc.protocol.claim_mapping import ClaimMapping
 from asgi_oidc.provider.provider_settings import ProviderSettings
-from asgi_oidc.sessions.kept_tokens import ACCESS_TOKEN, ALL_TOKENS, AT_ONCE, REFRESH_TOKEN, keep
+from asgi_oidc.sessions.kept_tokens import ACCESS_TOKEN, ALL_TOKENS, NOT_KEPT, REFRESH_TOKEN, keep
 from asgi_oidc.sessions.session import Session, Tokens, with_changes
 from asgi_oidc.sessions.session_cache import SessionCache
 from asgi_oidc.tokens.refresh_result import rights_may_differ
@@ -72,7 +72,7 @@ class SessionTokens:
 
 def missing_access_token(tokens: Tokens) -> OIDCError:
     """Return the error that says why a session has no access token: it was not issued, or is not kept."""
-    if tokens.access_expires_at != AT_ONCE:
+    if tokens.access_expires_at != NOT_KEPT:
         detail = "the provider issued no access token at the login: request a scope of an API with the setting scope"
         return TokenNotGranted("access_token_not_issued", detail)
     if tokens.refresh_token is not None:  # pushed out of memory since the refresh

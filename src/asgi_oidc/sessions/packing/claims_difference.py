@@ -23,7 +23,7 @@ _differences = msgspec.json.Decoder(_Difference)
 
 
 def difference(claims: bytes, id_token_claims: bytes) -> bytes:
-    """Return the JSON text from which `apply` makes the claims: an array, or the claims themselves.
+    """Return the JSON text from which `apply_difference` makes the claims: an array, or the claims themselves.
 
     Args:
         claims: JSON object, as `write_claims` writes it.
@@ -35,10 +35,10 @@ def difference(claims: bytes, id_token_claims: bytes) -> bytes:
     others = {name: value for name, value in wanted.items() if name not in stated or not _is_same(value, stated[name])}
     written = msgspec.json.encode(_Difference([name for name in stated if name not in wanted], others))
     # An app may have put the claims into another order, and a number may have several spellings.
-    return written if apply(written, id_token_claims) == claims else claims
+    return written if apply_difference(written, id_token_claims) == claims else claims
 
 
-def apply(written: bytes, id_token_claims: bytes) -> bytes:
+def apply_difference(written: bytes, id_token_claims: bytes) -> bytes:
     """Return the claims of which this is the difference to the claims of the ID Token.
 
     Raises:
@@ -46,11 +46,11 @@ def apply(written: bytes, id_token_claims: bytes) -> bytes:
     """
     if not written.startswith(b"["):
         return written
-    difference = _differences.decode(written)
+    stored = _differences.decode(written)
     claims = _objects.decode(id_token_claims)
-    for name in difference.removed:
+    for name in stored.removed:
         claims.pop(name, None)
-    return msgspec.json.encode(claims | difference.others)
+    return msgspec.json.encode(claims | stored.others)
 
 
 def _is_same(value: object, other: object) -> bool:

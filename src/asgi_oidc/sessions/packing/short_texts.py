@@ -12,8 +12,14 @@ def shorten(text: str) -> bytes | str:
     """Return the bytes that a text encodes, or the text."""
     if len(text) == UUID_LENGTH and (uuid := read_uuid(text)) is not None:
         return uuid
+    data = as_bytes(text)
+    return text if len(data) == UUID_SIZE else data
+
+
+def as_bytes(text: str) -> bytes | str:
+    """Return the bytes that a base64url text encodes; any other text, and a short one, as it is."""
     data = decode_base64url(text) if len(text) >= MIN_LENGTH else None
-    return text if data is None or len(data) == UUID_SIZE else data
+    return text if data is None else data
 
 
 def restore(value: object) -> str:

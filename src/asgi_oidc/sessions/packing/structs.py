@@ -1,4 +1,4 @@
-"""Packs values for cookies into few bytes: base64url text, such as in tokens, is stored as the bytes that it encodes.
+"""Packs structs into few bytes: base64url text, such as in tokens, is stored as the bytes that it encodes.
 
 A cookie has little room, and the sealed value is encoded in base64url again.
 """
@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from asgi_oidc.sessions.sealing import base64url, decode_base64url
+from asgi_oidc.sessions.packing.short_texts import as_bytes
+from asgi_oidc.sessions.sealing import base64url
 
-MIN_LENGTH = 16  # characters; shorter texts are stored as they are
 DOTTED = 1  # msgpack extension type: texts joined by dots, as in a JWT
 RAW = 2  # msgpack extension type: JSON text
 
@@ -18,11 +18,7 @@ Value = TypeVar("Value", bound=msgspec.Struct)
 
 def pack(value: msgspec.Struct) -> bytes:
     """Encode an `array_like` struct; fields at its end that have their default are left out."""
-    members, defaults = list(msgspec.structs.astuple(value)), list(value.__struct_defaults__)
-    while members and defaults and members[-1] == defaults[-1]:
-        members.pop()
-        defaults.pop()
-    return msgspec.msgpack.encode([_packed(member) for member in members])
+    return msgspec.msgpack.encode([_packed(member) for member in members_of(value)])
 
 
 def unpack(data: bytes, kind: type[Value]) -> Value:
@@ -34,6 +30,15 @@ def unpack(data: bytes, kind: type[Value]) -> Value:
     return msgspec.convert(_unpacked(msgspec.msgpack.decode(data)), kind)
 
 
+def members_of(value: msgspec.Struct) -> list[Any]:
+    """Return the values of the fields, without those at the end that have their default."""
+    members, defaults = list(msgspec.structs.astuple(value)), list(value.__struct_defaults__)
+    while defaults and members[-1] == defaults[-1]:
+        members.pop()
+        defaults.pop()
+    return members
+
+
 def _packed(value: Any) -> Any:
     match value:
         case msgspec.Raw():
@@ -43,16 +48,11 @@ def _packed(value: Any) -> Any:
         case list() | tuple():
             return [_packed(member) for member in value]
         case str() if "." in value:
-            return msgspec.msgpack.Ext(DOTTED, msgspec.msgpack.encode([_shorter(part) for part in value.split(".")]))
+            return msgspec.msgpack.Ext(DOTTED, msgspec.msgpack.encode([as_bytes(part) for part in value.split(".")]))
         case str():
-            return _shorter(value)
+            return as_bytes(value)
         case _:
             return value
-
-
-def _shorter(text: str) -> str | bytes:
-    data = decode_base64url(text) if len(text) >= MIN_LENGTH else None
-    return text if data is None else data
 
 
 def _unpacked(value: Any) -> Any:

@@ -8,10 +8,11 @@ from typing import Any
 
 import msgspec
 
-from asgi_oidc.sessions.packing.claims_difference import apply, difference
+from asgi_oidc.sessions.packing.claims_difference import apply_difference, difference
 from asgi_oidc.sessions.packing.compression import compress, decompress
+from asgi_oidc.sessions.packing.short_texts import as_bytes
 from asgi_oidc.sessions.packing.uuids import AT, NEXT, put_uuids, take_uuids
-from asgi_oidc.sessions.sealing import base64url, decode_base64url
+from asgi_oidc.sessions.sealing import base64url
 
 SIZE = 3  # bytes of the size of the texts, which come first
 # What is compressed is shorter than the texts, but for the names of claims that the session has no more: those may be
@@ -19,7 +20,6 @@ SIZE = 3  # bytes of the size of the texts, which come first
 MAX_GROWTH, MARGIN = 3, 64
 END = b"\0"  # between two compressed texts; JSON contains no such character (RFC 8259 §7)
 RESERVED = (END, NEXT, AT)
-MIN_LENGTH = 16  # characters; shorter segments of a token are stored as they are
 
 # A token without the texts that are compressed: None if there is none; the signature of a JWT; or all segments of
 # another token. Segments that are not base64url are stored as they are.
@@ -143,7 +143,7 @@ def unpack(packed: bytes) -> Texts:
     id_token_claims = stated[1] if isinstance(stored.id_token, bytes) else b""
     id_token = _compose(stored.id_token, stated)
     return Texts(
-        written_claims=msgspec.Raw(apply(claims, id_token_claims)),
+        written_claims=msgspec.Raw(apply_difference(claims, id_token_claims)),
         id_token=id_token or "",
         access_token=_compose(stored.access_token, stated),
         refresh_token=_compose(stored.refresh_token, stated),
@@ -154,7 +154,7 @@ def _split(token: str | None, stated: list[bytes]) -> _Rest:
     """Return what is stored of a token, and add the header and the payload of a JWT to the texts."""
     if token is None:
         return None
-    segments = [_shorter(segment) for segment in token.split(".")]
+    segments = [as_bytes(segment) for segment in token.split(".")]
     match segments:
         case [bytes() as header, bytes() as payload, bytes() as signature] if _is_json(header) and _is_json(payload):
             stated += (header, payload)
@@ -169,11 +169,6 @@ def _compose(rest: _Rest, stated: list[bytes]) -> str | None:
         del stated[:2]
         return f"{base64url(header)}.{base64url(payload)}.{base64url(rest)}"
     return None if rest is None else ".".join(each if isinstance(each, str) else base64url(each) for each in rest)
-
-
-def _shorter(text: str) -> bytes | str:
-    data = decode_base64url(text) if len(text) >= MIN_LENGTH else None
-    return text if data is None else data
 
 
 def _is_json(data: bytes) -> bool:
