@@ -32,10 +32,11 @@ class CrossingAnswers:
 class Crowd:
     """All of them, each with a browser, at a site that tells who came with which token."""
 
-    def __init__(self, kept_in: str) -> None:
+    def __init__(self, kept_in: str, tokens: str = "all") -> None:
         provider = FakeProvider(alg="ES256", personas=numbered_personas(PEOPLE))
         network = httpx.ASGITransport(app=CrossingAnswers(provider))
-        self.site = TokenSite(kept_in, provider=provider, http_client=httpx.AsyncClient(transport=network))
+        client = httpx.AsyncClient(transport=network)
+        self.site = TokenSite(kept_in, provider=provider, http_client=client, tokens=tokens)
         self.browsers: dict[str, Browser] = {sub: self.site.browser() for sub in provider.personas}
         self.seen: list[tuple[str, str, str]] = []
         """Whose browser it was, who the app saw, and whose token that was."""
@@ -65,10 +66,10 @@ class Crowd:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("kept_in", STORES)
-async def test_no_user_ever_sees_another_users_data_or_tokens(kept_in):
-    """Whoever mixes answers up hands one person's data to another."""
-    crowd = Crowd(kept_in)
+@pytest.mark.parametrize(("kept_in", "tokens"), [*((each, "all") for each in STORES), ("cookies", "refresh")])
+async def test_no_user_ever_sees_another_users_data_or_tokens(kept_in, tokens):
+    """Whoever mixes answers up hands one person's data to another, and so does whoever mixes up what is in memory."""
+    crowd = Crowd(kept_in, tokens)
 
     await crowd.all_visit()
     crowd.site.clock.advance(LIFETIME + 1)
