@@ -1,5 +1,6 @@
 """What is dropped when our cookies would exceed a proxy's limit, and what the user is told."""
 
+from collections.abc import Sequence
 from random import Random
 from string import ascii_letters, digits
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from asgi_oidc import Rule
 from asgi_oidc.testing import Browser, FakeProvider, Persona
 from asgi_oidc.web.cookie_size import LOGIN_SHARE, MAX_COOKIE_HEADER, SMALL_COOKIES_SHARE, session_share
-from tests.protected_site import ORIGIN, Site, cookie_header, login_cookies, nothing, who_am_i
+from tests.protected_site import ORIGIN, OTHER_SECRET, Site, cookie_header, login_cookies, nothing, who_am_i
 from tests.token_site import LIFETIME, TokenSite
 
 SESSION_SHARE = session_share(MAX_COOKIE_HEADER)
@@ -19,13 +20,13 @@ MODES = ["query", "form_post"]
 LARGE = 5900  # characters of a claim that make a session about as large as it may be
 
 
-def site_of(mode: str = "query", **settings: Any) -> TokenSite:
+def site_of(mode: str = "query", more_rules: Sequence[Rule] = (), **settings: Any) -> TokenSite:
     """A site with forms that are kept, and a provider on another site."""
     provider = FakeProvider("https://id.example.net", alg="ES256")
     site = TokenSite(
         provider=provider,
         keep_forms=True,
-        rules=[Rule("/save", max_age=60)],
+        rules=[Rule("/save", max_age=60), *more_rules],
         authorization_params={"response_mode": mode},
         **settings,
     )
@@ -275,3 +276,42 @@ async def test_a_session_that_cannot_fit_names_what_is_large(caplog):
 
     assert page.status_code == 500
     assert "code=session_too_large" in caplog.text
+
+
+LONG = [f"urn:example:assurance:{number}:{'x' * 100}" for number in range(4)]
+
+
+@pytest.mark.parametrize("path", ["/admin", "/auth/login?acr_values=" + "%20".join(LONG)])
+async def test_a_login_that_has_no_room_beside_the_session_does_not_start(caplog, path):
+    """Else a proxy would refuse every request for ten minutes; and a link of another site may ask for such a login."""
+    site = site_of(login_params=["acr_values"], more_rules=[Rule("/admin", acr_values=LONG)])
+    claim(site, LARGE + 400)
+    browser = await site.signed_in()
+
+    refused = await browser.get(path, initiator=EVIL, follow=False)
+
+    assert (refused.status_code, login_cookies(browser)) == (500, [])
+    assert "require fewer or shorter acr_values" in caplog.text
+    assert await who_am_i(browser) == "alice"
+
+
+async def test_a_login_with_long_requirements_starts_beside_a_small_session():
+    """There is room, whatever its share."""
+    site = site_of(login_params=["acr_values"])
+    browser = await site.signed_in()
+
+    back = await browser.get("/auth/login?acr_values=" + "%20".join(LONG), follow=False)
+
+    assert (back.status_code, len(login_cookies(browser))) == (303, 1)
+
+
+async def test_a_login_with_long_requirements_starts_beside_unreadable_cookies():
+    """They are about to be replaced: a user must never be locked out by what was there before."""
+    site = site_of(login_params=["acr_values"])
+    claim(site, LARGE + 400)
+    browser = await site.signed_in()
+    other = site.restarted(secret=OTHER_SECRET).browser_of(browser)
+
+    back = await other.get("/auth/login?acr_values=" + "%20".join(LONG), follow=False)
+
+    assert (back.status_code, len(login_cookies(other))) == (303, 1)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from asgi_oidc.errors import SessionTooLarge
 from asgi_oidc.login.interrupted_forms import InterruptedForms
 from asgi_oidc.login.login_transactions import MAX_BYTES, Transactions
 from asgi_oidc.web.cookie_size import LOGIN_SHARE, SMALL_COOKIES_SHARE, cookies_after, size_of
@@ -65,6 +66,27 @@ class CookieBudget:
             deletions += deleted
             too_much = size_of(cookies_after(after, deletions)) - self.max_cookie_header
         return deletions
+
+    def check_login_fits(self, cookies: Mapping[str, str], lines: Sequence[bytes]) -> None:
+        """Refuse a login that needs more than its share beside an active session, and more than there is.
+
+        A proxy would then refuse every request until the login has expired, and another site may have started it.
+
+        Args:
+            cookies: all of ours that the browser sent.
+            lines: all Set-Cookie lines of the response, deletions included.
+
+        Raises:
+            SessionTooLarge: there is no room for the login.
+        """
+        new = cookies_after({}, lines)
+        needed = size_of({name: new[name] for name in self.transactions.names(new)})
+        too_much = size_of(cookies_after(self._own(cookies), lines)) - self.max_cookie_header
+        if needed > LOGIN_SHARE and too_much > 0:
+            raise SessionTooLarge(
+                detail=f"require fewer or shorter acr_values, set store, or raise max_cookie_header by {too_much}: "
+                f"beside this session, a login has {LOGIN_SHARE} bytes of cookies, and this one needs {needed}"
+            )
 
     def _own(self, cookies: Mapping[str, str]) -> dict[str, str]:
         return {name: value for name, value in cookies.items() if name.startswith(self.stem)}

@@ -130,6 +130,7 @@ class LoginStarter:
             LoginLoop: the browser has just signed in several times in a row.
             ProviderError: there is no provider metadata, or it does not support our logins.
             StoreUnavailable: the store does not answer.
+            SessionTooLarge: the cookies of the session leave no room for what the login has to satisfy.
         """
         if not self._has_warned_about_host and request.is_navigation:
             self._warn_about_host(request)
@@ -223,7 +224,10 @@ class LoginStarter:
         ]
         if sealed_form:
             lines.append(self._forms.set_cookie(sealed_form))
-        return [*lines, *budget.make_room(cookies, lines, now=now, keeps_form=transaction.form is not None)]
+        lines += budget.make_room(cookies, lines, now=now, keeps_form=transaction.form is not None)
+        if transaction.before is not None:  # cookies without an active session are about to be deleted
+            budget.check_login_fits(cookies, lines)
+        return lines
 
     def _shorter_paths(self, return_to: str | None) -> list[str | None]:
         """Return alternatives to a return path that is too long for a cookie, the best first."""

@@ -193,7 +193,7 @@ SESSIONS = [
     ),
     Code(
         "session_too_large",
-        "The session does not fit into cookies, or into the store.",
+        "The session does not fit into cookies or the store, or a login with long `acr_values` does not fit beside it.",
         "Request fewer claims, keep fewer `tokens`, or use a `store`. The log line says what would suffice.",
     ),
 ]
