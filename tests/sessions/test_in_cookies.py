@@ -9,6 +9,7 @@ from rich.pretty import pretty_repr
 
 from asgi_oidc.errors import LoginLoop
 from asgi_oidc.sessions.in_cookies import MAX_LAST_USES, CookieSessions
+from asgi_oidc.sessions.kept_tokens import ALL_TOKENS
 from asgi_oidc.sessions.lifetimes import Limits
 from asgi_oidc.sessions.repository import LOCK_LIFETIME, ActiveSession
 from asgi_oidc.sessions.revocation_feed import NoFeed, RevocationFeed
@@ -47,6 +48,7 @@ class Process:
             limits,
             self.revocations,
             log or NoFeed(),
+            kept_tokens=ALL_TOKENS,
             max_cookie_header=MAX_COOKIE_HEADER,
             has_provider=lambda login: True,
             now=lambda: self.now,

@@ -155,6 +155,7 @@ def make_services(settings: Settings, shared: SharedServices) -> tuple[SessionSe
             limits,
             revocations,
             feed,
+            kept_tokens=settings.tokens,
             max_cookie_header=settings.max_cookie_header,
             has_provider=shared.providers.has_at_once,
             now=now,

@@ -2,7 +2,7 @@
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 
 import msgspec
@@ -44,6 +44,7 @@ class CookieSessions:
         revocations: Revocations,
         feed: RevocationFeed,
         *,
+        kept_tokens: Collection[str],
         max_cookie_header: int,
         has_provider: Callable[[Login], bool | None],
         now: Callable[[], int],
@@ -52,6 +53,7 @@ class CookieSessions:
         """Keep sessions in cookies.
 
         Args:
+            kept_tokens: names of the tokens that sessions keep.
             max_cookie_header: bytes of all our cookies.
             has_provider: whether the app still has the provider of a session; None if that takes waiting.
             now: seconds since the epoch.
@@ -61,6 +63,8 @@ class CookieSessions:
         self._limits = limits
         self._revocations = revocations
         self._feed = feed
+        self._kept_tokens = kept_tokens
+        self._max_cookie_header = max_cookie_header
         self._max_size = session_share(max_cookie_header)
         self._large_size = int(LARGE * max_cookie_header)
         self._large_logged_at = -math.inf
@@ -384,15 +388,19 @@ class CookieSessions:
         unpacked = tokens.texts.size
         if unpacked > MAX_UNPACKED_SIZE:  # before they are packed, which takes time
             raise SessionTooLarge(
-                detail=f"request fewer claims, or set store: claims and tokens take {unpacked} bytes before they are "
-                f"compressed, and at most {MAX_UNPACKED_SIZE} fit; largest: {largest_parts(tokens, _unpacked_size)}"
+                detail="request fewer claims, keep fewer tokens, or set store: "
+                f"claims and tokens take {unpacked} bytes before they are compressed, and at most {MAX_UNPACKED_SIZE} "
+                f"fit; largest: {largest_parts(tokens, _unpacked_size)}"
             )
-        size = self._session_cookies.size(session, tokens)
+        measure = partial(self._session_cookies.size, session)
+        size = measure(tokens)
         if size > most:
-            raise too_large(tokens, partial(self._session_cookies.size, session), most=most)
+            raise too_large(
+                tokens, measure, most=most, kept=self._kept_tokens, max_cookie_header=self._max_cookie_header
+            )
         if size >= self._large_size and self._ticks() >= self._large_logged_at + LARGE_LOG_PAUSE:
             self._large_logged_at = self._ticks()
-            largest = largest_parts(tokens, partial(self._session_cookies.size, session))
+            largest = largest_parts(tokens, measure)
             events.log(events.SESSION_LARGE, size=size, most=self._max_size, largest=largest)
 
 

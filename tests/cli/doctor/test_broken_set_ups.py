@@ -393,6 +393,16 @@ def test_a_setting_that_does_not_fit_the_environment_is_found_by_name(changes, v
     assert report.names == {name}
 
 
+def test_the_header_limit_that_a_fix_names_is_enough(doctor):
+    """Cookies may need more than a server accepts by default, if the app says so."""
+    app = guarded(make_provider(), max_cookie_header=12_000)
+
+    report = doctor.examine(app, GUNICORN_CMD_ARGS="--limit-request-field_size 8190")
+
+    assert "--limit-request-field_size to 12008 or more" in report.findings["header_limit_small"]["fix"]
+    assert "large_client_header_buffers 4 16k" in report.findings["proxy_buffers"]["problem"]
+
+
 def test_form_post_without_https_is_found_by_name(doctor):
     """Browsers send no cookie of ours with that POST."""
     provider = make_provider(redirect_uris=None, post_logout_redirect_uris=None)

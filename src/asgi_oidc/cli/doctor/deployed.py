@@ -189,7 +189,10 @@ async def _try_size(http: Http, client: RecordingClient, host: Settings) -> list
             return []
         status = f"status {answer.status}"
     problem = f"a request with {most} bytes of cookies is refused ({status}); ours may need as many"
-    fix = "raise the limit of the proxy or server (large_client_header_buffers 4 16k at nginx), or set store"
+    fix = (
+        "raise the limit of the proxy or server (large_client_header_buffers 4 16k at nginx), lower max_cookie_header, "
+        "or set store"
+    )
     return [_found("large_cookies_refused", host, problem, fix)]
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from asgi_oidc.cli.doctor.examined_app import ExaminedApp, name_setting
 from asgi_oidc.cli.doctor.finding import Finding
 
+SERVER_DEFAULT = 8190  # bytes of a header line, that of Apache and gunicorn; nginx accepts two more
 _FIELD_SIZE = re.compile(r"--limit-request-field[_-]size[= ](\d{1,9})")
 
 
@@ -24,17 +25,21 @@ def check_sizes(site: ExaminedApp) -> Iterator[Finding]:
             f"{len(sharing) + 1} middlewares on this host keep sessions in cookies, which may add up to {total} bytes: "
             "nginx and most other proxies accept a header line of 8 kB"
         )
-        fix = "set store for them, or use one middleware around the whole site"
+        fix = "set store for them, lower max_cookie_header, or use one middleware around the whole site"
         yield Finding("cookies_add_up", problem, fix, where=site.settings.origin)
     most = site.settings.max_cookie_header
     limit = _FIELD_SIZE.search(site.environ.get("GUNICORN_CMD_ARGS", ""))
     if limit is not None and 0 < int(limit[1]) < most + len("Cookie: "):
         problem = f"the server accepts header lines of {limit[1]} bytes; cookies may need {most}"
-        fix = "set --limit-request-field_size to 8190 or more, or set store"
+        enough = max(most + len("Cookie: "), SERVER_DEFAULT)
+        fix = f"set --limit-request-field_size to {enough} or more, lower max_cookie_header, or set store"
         yield Finding("header_limit_small", problem, fix, where="GUNICORN_CMD_ARGS")
+    buffer, lines = "16k", ""
+    if most + len("Cookie: ") > SERVER_DEFAULT:
+        buffer, lines = "32k", ", and large_client_header_buffers 4 16k"
     problem = (
         f"sessions are in cookies of up to {most} bytes. A proxy has to accept them: at nginx, set "
-        "proxy_buffer_size 16k and proxy_buffers 8 16k"
+        f"proxy_buffer_size {buffer} and proxy_buffers 8 {buffer}{lines}"
     )
     yield Finding("proxy_buffers", problem, where=name_setting("store"))
 
