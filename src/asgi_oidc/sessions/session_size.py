@@ -73,34 +73,9 @@ def without_claims(tokens: Tokens, names: Collection[str]) -> Tokens:
 
 def _fewer_claims(tokens: Tokens, measure: Measure, fits: Fits) -> Iterator[str]:
     """Propose to drop as few of the largest claims as suffice."""
-<<<<<<< HEAD
     longest = _longest_claims(tokens)
     for count in range(1, len(longest) + 1):
         dropped = longest[:count]
-        smaller = measure(without_claims(tokens, dropped))
-        if smaller <= most:
-            yield f"request fewer claims at the provider (without {' and '.join(dropped)}, {smaller} bytes)"
-            return
-
-
-def _fewer_tokens(tokens: Tokens, measure: Measure, most: int) -> Iterator[str]:
-    """Propose the value of the setting `tokens` that keeps as many as fit."""
-    for value, kept in SHORT_FORMS.items():
-        smaller = measure(keep(tokens, kept))
-        if smaller <= most:
-            # Without refresh tokens in sessions, the setting `scope` must not ask for them.
-            is_refused = REFRESH_TOKEN not in kept and "offline_access" in tokens.scopes
-            yield f'set tokens="{value}"{" and remove offline_access from scope" * is_refused} ({smaller} bytes)'
-            return
-
-
-def _longest_claims(tokens: Tokens) -> list[str]:
-    claims = tokens.claims
-    return sorted(claims, key=lambda name: -len(write_claims({name: claims[name]})))[:MAX_NAMED]
-=======
-    by_length = sorted(tokens.claims, key=lambda name: -len(write_claims({name: tokens.claims[name]})))
-    for count in range(1, MAX_NAMED + 1):
-        dropped = by_length[:count]
         smaller = without_claims(tokens, dropped)
         if fits(smaller):
             yield f"request fewer claims at the provider (without {' and '.join(dropped)}, {measure(smaller)} bytes)"
@@ -108,19 +83,24 @@ def _longest_claims(tokens: Tokens) -> list[str]:
 
 
 def _fewer_tokens(tokens: Tokens, measure: Measure, fits: Fits, *, kept: Collection[str]) -> Iterator[str]:
-    """Propose the short form that keeps most, but no token that sessions do not keep now: its size is not known."""
+    """Propose the value of the setting `tokens` that keeps most, but no token that is not kept now, of unknown size."""
     for value, names in SHORT_FORMS.items():
         smaller = keep(tokens, names)
         if names < frozenset(kept) and fits(smaller):
-            asks_in_vain = REFRESH_TOKEN not in names and "offline_access" in tokens.scopes
-            also = " and remove offline_access from scope" if asks_in_vain else ""
+            # Without refresh tokens in sessions, the setting `scope` must not ask for them.
+            is_refused = REFRESH_TOKEN not in names and "offline_access" in tokens.scopes
+            also = " and remove offline_access from scope" if is_refused else ""
             yield f'set tokens="{value}"{also} ({measure(smaller)} bytes)'
             return
 
 
+def _longest_claims(tokens: Tokens) -> list[str]:
+    claims = tokens.claims
+    return sorted(claims, key=lambda name: -len(write_claims({name: claims[name]})))[:MAX_NAMED]
+
+
 def _in_hundreds(number: int) -> int:
     return math.ceil(number / 100) * 100
->>>>>>> a06db61 (Name ways out of a large session that suffice)
 
 
 def _without_claims(token: str, names: Collection[str]) -> str:
