@@ -7,13 +7,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from asgi_oidc.sessions.in_cookies import MAX_UNPACKED_SIZE
 from asgi_oidc.sessions.kept_tokens import ALL_TOKENS
 from asgi_oidc.sessions.sealed_records import MAX_RECORD_SIZE
 from asgi_oidc.sessions.sealing import base64url
 from asgi_oidc.sessions.session import write_claims
 from asgi_oidc.sessions.session_format import decode_tokens, encode_tokens
-from asgi_oidc.sessions.session_size import SPARE, too_large, without_claims
+from asgi_oidc.sessions.session_size import MAX_UNPACKED_SIZE, SPARE, too_large, without_claims
 from asgi_oidc.stores.memory import MemoryStore
 from asgi_oidc.testing import FakeProvider, Persona
 from asgi_oidc.web.cookie_size import MAX_COOKIE_HEADER, session_share

@@ -3,7 +3,6 @@
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import partial
 
 import msgspec
 
@@ -14,19 +13,14 @@ from asgi_oidc.sessions.lifetimes import Limits, expires_at, fresh_period, is_li
 from asgi_oidc.sessions.repository import ENDED, EXPIRED, LOCK_LIFETIME, NOT_OURS, ActiveSession, Change, NoSession
 from asgi_oidc.sessions.revocation_feed import RevocationFeed
 from asgi_oidc.sessions.revocations import AT_ONCE, Revocation, Revocations
-from asgi_oidc.sessions.session import Login, Session, Tokens, UserId
+from asgi_oidc.sessions.session import Login, Session, UserId
 from asgi_oidc.sessions.session_cache import SessionCache
 from asgi_oidc.sessions.session_cookies import SessionCookies
-from asgi_oidc.sessions.session_size import largest_parts, too_large
+from asgi_oidc.sessions.session_size import SizeCheck
 from asgi_oidc.sessions.undelivered_tokens import UndeliveredTokens
-from asgi_oidc.web.cookie_size import session_share, size_of_lines
+from asgi_oidc.web.cookie_size import size_of_lines
 from asgi_oidc.web.cookies import Cookies
 
-# Bytes of claims and tokens before they are packed: what fits does not depend only on how well they compress, and what
-# opened cookies take in memory, and packing in time, is bounded. Entra ID's tokens with 200 groups have half of that.
-MAX_UNPACKED_SIZE = 49_152
-LARGE = 0.75  # of `max_cookie_header`: from then on, the log says so; 6 kB of 8
-LARGE_LOG_PAUSE = 60.0  # seconds; many sessions of a site are alike
 MAX_LAST_USES = 10_000  # sessions; the least recently used are forgotten first
 
 
@@ -63,11 +57,9 @@ class CookieSessions:
         self._limits = limits
         self._revocations = revocations
         self._feed = feed
-        self._kept_tokens = kept_tokens
-        self._max_cookie_header = max_cookie_header
-        self._max_size = session_share(max_cookie_header)
-        self._large_size = int(LARGE * max_cookie_header)
-        self._large_logged_at = -math.inf
+        self._size_check = SizeCheck(
+            session_cookies.size, kept_tokens=kept_tokens, max_cookie_header=max_cookie_header, ticks=ticks
+        )
         self._has_provider = has_provider
         self._now = now
         self._ticks = ticks
@@ -160,7 +152,7 @@ class CookieSessions:
         """Write all cookies of a new session."""
         max_age = self._limits.lifetime
         notes = [self._session_cookies.write_note(session.id, max_age=max_age)] if hides_cookies else []
-        self._check_size(session, other_size=size_of_lines(notes))
+        self._size_check.check(session, other_size=size_of_lines(notes))
         return [
             *self._session_cookies.write(session, cookies, max_age=max_age),
             *notes,
@@ -369,40 +361,8 @@ class CookieSessions:
             return []
         max_age = session.login.created_at + self._limits.lifetime - now
         try:
-            self._check_size(session)
+            self._size_check.check(session)
             return self._session_cookies.write_tokens(session, cookies, max_age=max_age)
         except SessionTooLarge as error:  # they stay in this process, and the request goes on
             events.log(events.TOKENS_NOT_KEPT, code=error.code, detail=error.detail)
             return []
-
-    def _check_size(self, session: Session, *, other_size: int = 0) -> None:
-        """Refuse a session that proxies would not accept, and log one that is about to become too large.
-
-        Args:
-            other_size: bytes of further cookies that belong to the session.
-
-        Raises:
-            SessionTooLarge: the detail names what is large, and what would suffice.
-        """
-        tokens, most = session.tokens, self._max_size - other_size
-        unpacked = tokens.texts.size
-        if unpacked > MAX_UNPACKED_SIZE:  # before they are packed, which takes time
-            raise SessionTooLarge(
-                detail="request fewer claims, keep fewer tokens, or set store: "
-                f"claims and tokens take {unpacked} bytes before they are compressed, and at most {MAX_UNPACKED_SIZE} "
-                f"fit; largest: {largest_parts(tokens, _unpacked_size)}"
-            )
-        measure = partial(self._session_cookies.size, session)
-        size = measure(tokens)
-        if size > most:
-            raise too_large(
-                tokens, measure, most=most, kept=self._kept_tokens, max_cookie_header=self._max_cookie_header
-            )
-        if size >= self._large_size and self._ticks() >= self._large_logged_at + LARGE_LOG_PAUSE:
-            self._large_logged_at = self._ticks()
-            largest = largest_parts(tokens, measure)
-            events.log(events.SESSION_LARGE, size=size, most=self._max_size, largest=largest)
-
-
-def _unpacked_size(tokens: Tokens) -> int:
-    return tokens.texts.size

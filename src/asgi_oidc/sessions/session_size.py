@@ -1,24 +1,78 @@
-"""Explains what makes a session large, and what would make it small enough for cookies."""
+"""Keeps sessions within the size of cookies, and explains what makes one large, and what would make it smaller."""
 
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
 
+from asgi_oidc import events
 from asgi_oidc.errors import SessionTooLarge
 from asgi_oidc.protocol.json_objects import InvalidJSON, read_object
 from asgi_oidc.sessions.kept_tokens import ID_TOKEN, REFRESH_TOKEN, SHORT_FORMS, TOKEN_NAMES, keep
 from asgi_oidc.sessions.sealing import base64url, decode_base64url
-from asgi_oidc.sessions.session import Tokens, with_changes, write_claims
-from asgi_oidc.web.cookie_size import COOKIE_HEADER_RANGE
+from asgi_oidc.sessions.session import Session, Tokens, with_changes, write_claims
+from asgi_oidc.web.cookie_size import COOKIE_HEADER_RANGE, session_share
 
+# Bytes of claims and tokens before they are packed: what fits does not depend only on how well they compress, and what
+# opened cookies take in memory, and packing in time, is bounded. Entra ID's tokens with 200 groups have half of that.
+MAX_UNPACKED_SIZE = 49_152
+LARGE = 0.75  # of `max_cookie_header`: from then on, the log says so; 6 kB of 8
+LARGE_LOG_PAUSE = 60.0  # seconds; many sessions of a site are alike
 MAX_NAMED = 3  # claims and tokens that a log line names
 MIN_NAMED = 100  # bytes of cookies; smaller ones are not worth naming
 SPARE = 50  # bytes: the next session of the same user compresses a little better or worse
 
 Measure = Callable[[Tokens], int]
 Fits = Callable[[Tokens], bool]
+
+
+class SizeCheck:
+    """Refuses sessions that proxies would not accept, and logs those that are about to become too large."""
+
+    def __init__(
+        self,
+        size_of: Callable[[Session, Tokens], int],
+        *,
+        kept_tokens: Collection[str],
+        max_cookie_header: int,
+        ticks: Callable[[], float],
+    ) -> None:
+        """Check sessions.
+
+        Args:
+            size_of: returns how many bytes of cookies a session takes with some tokens.
+            kept_tokens: names of the tokens that sessions keep.
+            max_cookie_header: bytes of all our cookies.
+            ticks: seconds of a monotonic clock.
+        """
+        self._size_of = size_of
+        self._kept_tokens = kept_tokens
+        self._max_cookie_header = max_cookie_header
+        self._max_size = session_share(max_cookie_header)
+        self._large_logged_at = -math.inf
+        self._ticks = ticks
+
+    def check(self, session: Session, *, other_size: int = 0) -> None:
+        """Check the size of a session.
+
+        Args:
+            other_size: bytes of further cookies that belong to the session.
+
+        Raises:
+            SessionTooLarge: the detail names what is large, and what would suffice.
+        """
+        tokens, measure = session.tokens, partial(self._size_of, session)
+        _check_unpacked_size(tokens)  # before they are packed, which takes time
+        size, most = measure(tokens), self._max_size - other_size
+        if size > most:
+            raise too_large(
+                tokens, measure, most=most, kept=self._kept_tokens, max_cookie_header=self._max_cookie_header
+            )
+        if size >= LARGE * self._max_cookie_header and self._ticks() >= self._large_logged_at + LARGE_LOG_PAUSE:
+            self._large_logged_at = self._ticks()
+            events.log(events.SESSION_LARGE, size=size, most=self._max_size, largest=largest_parts(tokens, measure))
 
 
 def largest_parts(tokens: Tokens, measure: Measure) -> str:
@@ -71,6 +125,16 @@ def without_claims(tokens: Tokens, names: Collection[str]) -> Tokens:
     return with_changes(tokens, written_claims=write_claims(_without(tokens.claims, names)), **changes)
 
 
+def _check_unpacked_size(tokens: Tokens) -> None:
+    size = tokens.texts.size
+    if size > MAX_UNPACKED_SIZE:
+        raise SessionTooLarge(
+            detail=f"request fewer claims, keep fewer tokens, or set store: claims and tokens take {size} bytes before "
+            f"they are compressed, and at most {MAX_UNPACKED_SIZE} fit; "
+            f"largest: {largest_parts(tokens, lambda fewer: fewer.texts.size)}"
+        )
+
+
 def _fewer_claims(tokens: Tokens, measure: Measure, fits: Fits) -> Iterator[str]:
     """Propose to drop as few of the largest claims as suffice."""
     longest = _longest_claims(tokens)
@@ -87,7 +151,7 @@ def _fewer_tokens(tokens: Tokens, measure: Measure, fits: Fits, *, kept: Collect
     for value, names in SHORT_FORMS.items():
         smaller = keep(tokens, names)
         if names < frozenset(kept) and fits(smaller):
-            # Without refresh tokens in sessions, the setting `scope` must not ask for them.
+            # Where sessions keep no refresh token, a scope that asks for a long-lived one is an error at start-up.
             is_refused = REFRESH_TOKEN not in names and "offline_access" in tokens.scopes
             also = " and remove offline_access from scope" if is_refused else ""
             yield f'set tokens="{value}"{also} ({measure(smaller)} bytes)'
