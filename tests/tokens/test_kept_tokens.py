@@ -275,7 +275,7 @@ async def test_without_access_and_refresh_token_the_error_names_the_setting(choi
     site.app.at_work = at_work
     await site.signed_in()
 
-    assert [(error.code, "tokens=" in error.detail) for error in errors] == [("token_not_kept", True)] * 4
+    assert [(error.code, "tokens=" in error.detail) for error in errors] == [("access_token_not_kept", True)] * 4
 
 
 async def test_without_a_refresh_token_from_the_provider_it_fails_at_once():
@@ -285,7 +285,7 @@ async def test_without_a_refresh_token_from_the_provider_it_fails_at_once():
 
     await site.signed_in()
 
-    assert site.tokens == ["token_not_kept"]
+    assert site.tokens == ["access_token_not_kept"]
 
 
 @pytest.mark.parametrize("choice", ["access", "refresh", "none"])

@@ -108,7 +108,7 @@ class ResourceTokens:
     def _without_refresh_token(self) -> TokenNotGranted:
         if REFRESH_TOKEN not in self._refresher.session_tokens.kept:
             detail = 'a token for a resource needs a refresh token: set tokens="refresh" (OIDC_TOKENS) or "all"'
-            return TokenNotGranted("token_not_kept", detail)
+            return TokenNotGranted("access_token_not_kept", detail)
         detail = "a token for a resource needs a refresh token, and the session has none: see examples/providers"
         return TokenNotGranted(detail=detail)
 

@@ -81,4 +81,4 @@ def missing_access_token(tokens: Tokens) -> OIDCError:
         "the session keeps no access token, and has no refresh token to get one with: "
         'set tokens="access" (OIDC_TOKENS), or "refresh" if the provider issues refresh tokens'
     )
-    return TokenNotGranted("token_not_kept", detail)
+    return TokenNotGranted("access_token_not_kept", detail)

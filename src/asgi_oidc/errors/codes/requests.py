@@ -182,7 +182,7 @@ SESSIONS = [
         "Request a scope of an API with the setting `scope`.",
     ),
     Code(
-        "token_not_kept",
+        "access_token_not_kept",
         "The app asks for an access token, and the setting `tokens` keeps neither that token nor one to get it with.",
         'Set `tokens` to `"all"` or `"access"`; or to `"refresh"`, if the provider issues refresh tokens.',
     ),
