@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi_oidc.sessions.packing.compression import RAW, compress, decompress
-from asgi_oidc.sessions.packing.uuids import put_uuids, take_uuids
+from asgi_oidc.sessions.packing.uuids import MAX_UUIDS, put_uuids, take_uuids
 
 UUIDS = st.uuids().map(str)
 TEXTS = st.lists(st.one_of(UUIDS, UUIDS.map(str.upper), st.text("abc09-,"), st.just("\0")), max_size=12).map(
@@ -71,6 +71,15 @@ def test_a_repeated_list_of_uuids_takes_one_mark_each():
     without, table = take_uuids(uuids + b";" + uuids)
 
     assert (len(without), len(table)) == (100 + 99 + 1 + 3 + 99 + 99, 1600)
+
+
+def test_uuids_that_no_index_can_name_stay_in_the_text():
+    """Two bytes name 64,009 of them."""
+    text = ",".join(f"00000000-0000-4000-8000-{number:012}" for number in range(MAX_UUIDS + 2)).encode()
+
+    without, table = take_uuids(text)
+
+    assert (put_uuids(without, table), len(table)) == (text, 16 * MAX_UUIDS)
 
 
 @pytest.mark.parametrize("text", [b"\x01\x01", b"\x02\x03\x04", b"\x02\x03"])

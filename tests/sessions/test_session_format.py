@@ -73,6 +73,18 @@ def test_whatever_a_provider_issues_comes_back_byte_by_byte(claims, id_token, ac
     assert (read.id_token, read.access_token, read.refresh_token) == (id_token, access_token, refresh_token)
 
 
+@pytest.mark.parametrize("depth", [10, 100_000])
+def test_a_token_of_deeply_nested_json_comes_back(depth):
+    """Nobody reads the claims of an access token that is for an API."""
+    payload = b'{"a":' + b"[" * depth + b"]" * depth + b"}"
+    jwt = ".".join(map(base64url, (b'{"alg":"RS256"}', payload, bytes(64))))
+
+    read = decode_tokens(encode_tokens(of_tokens(written_claims=write_claims({}), access_token=jwt)))
+
+    assert read is not None
+    assert read.access_token == jwt
+
+
 @given(CLAIMS, st.data())
 def test_claims_are_restored_from_the_id_token_and_what_changed(stated, data):
     """Claims of userinfo are added, and `on_login` changes, removes and reorders."""
@@ -159,6 +171,7 @@ def test_ids_take_the_bytes_that_they_encode(text):
     "data",
     [
         *(b"", b"\xff", b"[]", b"[1]", b"{}", b'{"id":"x"}', b"[" * 90_000, b"[1" + b',"x"' * 20 + b"]", b"\x78junk"),
+        b'[2,"id","https://id.example.com","alice",null,{},[],1,1]',
         *(b"\x04", b"\x04\xff", b"\x04\x90", b"\x04\x91\xc1", b"\x05" + encode_login(LOGIN)[1:]),
     ],
     ids=lambda data: ascii(data[:12]),
