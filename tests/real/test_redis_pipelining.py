@@ -140,7 +140,7 @@ async def test_calls_of_all_kinds_go_together_and_each_gets_its_own_result(relay
 
 
 async def test_a_lone_call_is_one_command_and_does_not_wait(server, relay, store):
-    """No company is waited for."""
+    """A command never waits for others to join its batch."""
     await store.add("key", b"value", lifetime=LONG)
     before = relay.sent
 

@@ -49,9 +49,8 @@ class AppResponses:
         """Return the Set-Cookie lines that are due for the session, and the deletions that make room for them."""
         # The app called us, so it sees whatever is raised here: no frame of ours may be in the traceback.
         lines = call_sanitized(self.sessions.cookies_due, active, request.cookies)
-        if (
-            len(request.cookie_header) + sum(map(len, lines)) <= self._budget.max_cookie_header
-        ):  # true for most requests
+        size = len(request.cookie_header) + sum(map(len, lines))
+        if size <= self._budget.max_cookie_header:  # true for most requests
             return lines
         return [*lines, *call_sanitized(self._budget.make_room, request.cookies, lines, now=self._now())]
 

@@ -64,9 +64,8 @@ class CookieSessions:
         self._now = now
         self._ticks = ticks
         self._cache: SessionCache[bytes | tuple[str, ...], CachedSession] = SessionCache()
-        self._unreadable_header = (
-            b""  # the last one without a session; it cannot get one later, so it is not opened again
-        )
+        # The last one without a session: it cannot get one later, so it is not opened again.
+        self._unreadable_header = b""
         self._undelivered = UndeliveredTokens()
         self._last_uses: OrderedDict[str, int] = OrderedDict()
         self._locks: dict[str, tuple[str, float]] = {}

@@ -48,7 +48,7 @@ class _OpenedRecord(msgspec.Struct):
 class MemoryLookup:
     """The sessions of one middleware in the memory of this process.
 
-    It only ever says that a session is valid. Whatever else there is to say, None leaves to `StoredSessions.find`.
+    It finds valid sessions only. In all other cases `find` returns None, and `StoredSessions.find` decides what to do.
     """
 
     def __init__(

@@ -24,7 +24,7 @@ from asgi_oidc.sessions.session_format import (
 )
 from asgi_oidc.web.cookies import MAX_SET_COOKIE_LENGTH, CookieStyle, SameSite
 
-MAX_COOKIES = 4  # token cookies of a session: about 11 kB of tokens and claims; servers refuse longer headers
+MAX_COOKIES = 4  # token cookies of a session: as much as the largest `max_cookie_header` allows
 MAX_DELETED = 16  # cookies of other sessions that one response deletes
 MAX_UNSEEN = 2  # token cookies deleted per session whose cookies were not sent: more do not fit into a header
 MAX_DELETED_UNSEEN = 32  # such cookies that one response deletes

@@ -1,7 +1,7 @@
 """Sends Redis commands in batches, without cancelling them, and limits how many batches run at once.
 
 Commands that are called in the same turn of the event loop go out together, and so do those that wait for room: one
-write, one round trip. No command waits for company.
+write, one round trip. No command waits for others to join it.
 
 Two reads of the same key share one command, but only until it is sent. An answer that is under way may be older than
 the second read: a session that was ended in between would still be signed in.
@@ -150,7 +150,7 @@ class Batches:
         try:
             if lane.open is batch:
                 lane.open = None  # from here on, a read must not share a command of this batch
-            # Those whose callers have given up while they waited for room are not worth a connection.
+            # Commands whose callers have all given up while they waited for room are not sent.
             calls = batch.calls if has_room else [call for call in batch.calls if call.callers]
             results = await self._run([call.command for call in calls]) if calls else []
         except Exception as exc:  # noqa: BLE001  # any error, such as a lost connection: all callers get it

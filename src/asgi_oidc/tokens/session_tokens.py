@@ -1,8 +1,8 @@
 """Decides which tokens sessions keep, and remembers access tokens that they do not keep (the setting `tokens`).
 
 Such an access token stays in the memory of the process that got it, until it expires. The other processes get their
-own with the refresh token. Without a refresh token, none is remembered: what works in one process only looks like an
-error that comes and goes.
+own with the refresh token. Without a refresh token, none is remembered: calls to an API would work in one process and
+fail in the others.
 """
 
 from collections.abc import Collection
@@ -60,10 +60,6 @@ class SessionTokens:
             access_expires_at=remembered.access_expires_at,
             refresh_due_at=remembered.refresh_due_at,
         )
-
-    def is_remembered(self, session_id: str) -> bool:
-        """Return whether this process has an access token that a session does not keep."""
-        return self._access_tokens.get(session_id) is not None
 
     def forget(self, session_id: str) -> None:
         """Forget the access token of a session that is over."""

@@ -1,4 +1,4 @@
-"""Takes UUIDs out of a text: providers name groups, users and sessions by them, and 16 bytes say what 36 characters do.
+"""Takes UUIDs out of a text, to store each in 16 bytes: providers name groups, users and sessions by them.
 
 In the text, a placeholder takes the place of each UUID. A table contains each of the UUIDs once.
 """
