@@ -5,10 +5,12 @@ import gc
 from collections.abc import Iterator
 
 import pytest
+from coverage import Coverage
 from hypothesis import HealthCheck, settings
 
 from asgi_oidc.testing import Browser
 from tests.attacked_provider import three_providers
+from tests.measuring import Measuring
 from tests.protected_site import Site
 from tests.sampling import THREE_PROVIDERS, sample
 from tests.security.sizes import size
@@ -35,6 +37,12 @@ def one_or_three_providers(request: pytest.FixtureRequest) -> Iterator[None]:
     """Attack a site with a single provider, and then the same provider among others."""
     with three_providers() if request.param == THREE_PROVIDERS else contextlib.nullcontext():
         yield
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Measure no more than tells something, where this run is measured at all."""
+    if coverage := Coverage.current():
+        config.pluginmanager.register(Measuring(coverage))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

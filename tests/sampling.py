@@ -25,7 +25,7 @@ def sample(items: Iterable[pytest.Item]) -> tuple[list[pytest.Item], list[pytest
     parts: tuple[list[pytest.Item], list[pytest.Item]] = ([], [])
     seen: Counter[tuple[str, bool]] = Counter()
     for item in items:
-        on_trio, among_three = _is_on_trio(item), _is_among_three_providers(item)
+        on_trio, among_three = is_on_trio(item), _is_among_three_providers(item)
         function = (item.nodeid.partition("[")[0], on_trio)
         if IS_FULL or not (on_trio or among_three):
             is_left_out = False
@@ -38,7 +38,8 @@ def sample(items: Iterable[pytest.Item]) -> tuple[list[pytest.Item], list[pytest
     return parts
 
 
-def _is_on_trio(item: pytest.Item) -> bool:
+def is_on_trio(item: pytest.Item) -> bool:
+    """Say whether a test is the repetition on the second runtime."""
     return "trio" in str(_parameters(item).get("anyio_backend", ""))
 
 
