@@ -61,6 +61,10 @@ class SessionTokens:
             refresh_due_at=remembered.refresh_due_at,
         )
 
+    def is_remembered(self, session_id: str) -> bool:
+        """Return whether this process has an access token that a session does not keep."""
+        return self._access_tokens.get(session_id) is not None
+
     def forget(self, session_id: str) -> None:
         """Forget the access token of a session that is over."""
         self._access_tokens.drop(session_id)
