@@ -3,6 +3,7 @@
 import re
 from random import Random
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -12,7 +13,7 @@ from asgi_oidc.sessions.sealed_records import MAX_RECORD_SIZE
 from asgi_oidc.sessions.sealing import base64url
 from asgi_oidc.sessions.session import write_claims
 from asgi_oidc.sessions.session_format import decode_tokens, encode_tokens
-from asgi_oidc.sessions.session_size import MAX_UNPACKED_SIZE, SPARE, too_large, without_claims
+from asgi_oidc.sessions.session_size import SPARE, UNPACKED_RATIO, too_large, without_claims
 from asgi_oidc.stores.memory import MemoryStore
 from asgi_oidc.testing import FakeProvider, Persona
 from asgi_oidc.web.cookie_size import MAX_COOKIE_HEADER, session_share
@@ -162,12 +163,27 @@ def test_a_scope_that_asks_for_a_token_in_vain_has_to_go_along():
 @pytest.mark.parametrize("photo", ["ab", "0b5cf6c2-0f0e-4c67-9d2e-3f6a8b1c2d3e"])
 async def test_claims_that_compress_well_are_refused_by_the_size_that_they_are_unpacked(caplog, photo):
     """Few bytes of a cookie must not take much memory, nor time to write: a user may choose the value of a claim."""
-    claims = {"photo": photo * (1 + MAX_UNPACKED_SIZE // len(photo) // 2)}
+    most = UNPACKED_RATIO * MAX_COOKIE_HEADER
+    claims = {"photo": photo * (1 + most // len(photo) // 2)}
 
     told = await refusal_of(site_with(claims), caplog)
 
-    assert number_in(told, r"tokens take (\d+) bytes") > MAX_UNPACKED_SIZE
+    assert number_in(told, r"tokens take (\d+) bytes") > most
     assert "claim photo (" in told
+
+
+@pytest.mark.parametrize(("count", "limit"), [(240, 8000), (540, 16_000)])
+async def test_as_many_group_ids_as_cookies_have_room_for_may_be_unpacked(count, limit):
+    """They are in the claims and in both tokens, and take almost seven times the bytes of the cookies."""
+    site = site_with(
+        {"groups": [str(UUID(int=RANDOM.getrandbits(128))) for _ in range(count)]}, max_cookie_header=limit
+    )
+    site.provider.jwt_access_tokens = True
+    site.provider.access_token_overrides = {"groups": site.provider.personas["alice"].claims["groups"]}
+
+    browser = await site.signed_in()
+
+    assert 0.75 * limit < len(cookie_header(browser)) <= session_share(limit)
 
 
 @pytest.mark.parametrize("kind", [MemoryStore, DerivedStore])

@@ -15,9 +15,10 @@ from asgi_oidc.sessions.sealing import base64url, decode_base64url
 from asgi_oidc.sessions.session import Session, Tokens, with_changes, write_claims
 from asgi_oidc.web.cookie_size import COOKIE_HEADER_RANGE, session_share
 
-# Bytes of claims and tokens before they are packed: what fits does not depend only on how well they compress, and what
-# opened cookies take in memory, and packing in time, is bounded. Entra ID's tokens with 200 groups have half of that.
-MAX_UNPACKED_SIZE = 49_152
+# Bytes of claims and tokens before they are packed, for each byte of `max_cookie_header`. So what fits does not depend
+# only on how well they compress, and packing takes little time, and opened cookies little memory. The id of a group has
+# nearly seven times the bytes that it takes in cookies if it is in both tokens; signatures are not packed at all.
+UNPACKED_RATIO = 6
 LARGE = 0.75  # of `max_cookie_header`: from then on, the log says so; 6 kB of 8
 LARGE_LOG_PAUSE = 60.0  # seconds; many sessions of a site are alike
 MAX_NAMED = 3  # claims and tokens that a log line names
@@ -64,7 +65,9 @@ class SizeCheck:
             SessionTooLarge: the detail names what is large, and what would suffice.
         """
         tokens, measure = session.tokens, partial(self._size_of, session)
-        _check_unpacked_size(tokens)  # before they are packed, which takes time
+        _check_unpacked_size(
+            tokens, most=UNPACKED_RATIO * self._max_cookie_header
+        )  # before they are packed, which takes time
         size, most = measure(tokens), self._max_size - other_size
         if size > most:
             raise too_large(
@@ -125,12 +128,12 @@ def without_claims(tokens: Tokens, names: Collection[str]) -> Tokens:
     return with_changes(tokens, written_claims=write_claims(_without(tokens.claims, names)), **changes)
 
 
-def _check_unpacked_size(tokens: Tokens) -> None:
+def _check_unpacked_size(tokens: Tokens, *, most: int) -> None:
     size = tokens.texts.size
-    if size > MAX_UNPACKED_SIZE:
+    if size > most:
         raise SessionTooLarge(
             detail=f"request fewer claims, keep fewer tokens, or set store: claims and tokens take {size} bytes before "
-            f"they are compressed, and at most {MAX_UNPACKED_SIZE} fit; "
+            f"they are compressed, and at most {most} fit; "
             f"largest: {largest_parts(tokens, lambda fewer: fewer.texts.size)}"
         )
 
