@@ -28,7 +28,7 @@ def test_a_constant_ratio_comes_out_whatever_the_speed():
 
 
 def test_a_difference_that_is_smaller_than_the_noise_is_no_difference():
-    """A figure that another run would contradict is none."""
+    """Another run might show the opposite."""
     noise = random.Random(2)
     spread = spread_of([[noise.gauss(1.02, 0.3) for _ in range(50)]], neutral=1)
 
@@ -60,7 +60,7 @@ def test_a_few_values_have_the_interval_from_the_least_to_the_largest():
 
 
 def test_the_interval_holds_the_median_in_95_of_100_experiments():
-    """If it held less often, differences would be seen that are none."""
+    """If it held less often, noise would be reported as a difference."""
     noise = random.Random(4)
     spreads = [spread_of([[noise.expovariate(1) for _ in range(30)]]) for _ in range(1_000)]
 

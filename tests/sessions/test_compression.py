@@ -64,7 +64,7 @@ def test_each_uuid_is_in_the_table_once(uuids, data):
     assert (put_uuids(without, table), len(table)) == (text, 16 * len(set(uuids)))
 
 
-def test_a_repeated_list_of_uuids_takes_one_mark_each():
+def test_a_repeated_list_of_uuids_takes_one_placeholder_each():
     """Compressed, that is almost nothing."""
     uuids = ",".join(f"00000000-0000-4000-8000-{number:012}" for number in range(100)).encode()
 

@@ -84,7 +84,7 @@ async def test_a_limit_that_the_setting_does_not_allow_is_not_named(caplog):
 
 
 async def test_no_choice_of_tokens_that_keeps_another_token_is_named(caplog):
-    """How large a token is that sessions do not keep is not known any more: it may be the largest."""
+    """The size of a token that sessions do not keep is unknown: it may be the largest."""
     site = site_with({"photo": text(6350)}, alg="RS256", tokens=["id_token", "refresh_token"])
 
     told = await refusal_of(site, caplog)
@@ -147,7 +147,7 @@ async def test_the_choice_of_tokens_that_is_named_suffices(caplog, photo, rights
     assert size - 120 < len(cookie_header(browser)) < size + 20
 
 
-def test_a_scope_that_asks_for_a_token_in_vain_has_to_go_along():
+def test_a_scope_that_would_be_an_error_without_the_token_is_named():
     """Without that, the app would not start."""
     long = of_tokens(
         written_claims=write_claims({"sub": "alice"}), refresh_token=text(3000), scopes=["openid", "offline_access"]
@@ -161,7 +161,7 @@ def test_a_scope_that_asks_for_a_token_in_vain_has_to_go_along():
 
 
 @pytest.mark.parametrize("photo", ["ab", "0b5cf6c2-0f0e-4c67-9d2e-3f6a8b1c2d3e"])
-async def test_claims_that_compress_well_are_refused_by_the_size_that_they_are_unpacked(caplog, photo):
+async def test_claims_that_compress_well_are_refused_by_their_unpacked_size(caplog, photo):
     """Few bytes of a cookie must not take much memory, nor time to write: a user may choose the value of a claim."""
     most = UNPACKED_RATIO * MAX_COOKIE_HEADER
     claims = {"photo": photo * (1 + most // len(photo) // 2)}
@@ -187,7 +187,7 @@ async def test_as_many_group_ids_as_cookies_have_room_for_may_be_unpacked(count,
 
 
 @pytest.mark.parametrize("kind", [MemoryStore, DerivedStore])
-async def test_a_store_refuses_claims_by_the_size_that_they_are_unpacked(caplog, kind):
+async def test_a_store_refuses_claims_by_their_unpacked_size(caplog, kind):
     """Whoever uses them has to unpack them, however few bytes the record has."""
 
     async def on_login(user: Any, claims: dict[str, Any]) -> None:

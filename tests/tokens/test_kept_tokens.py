@@ -349,7 +349,7 @@ async def test_refreshed_id_tokens_are_checked_without_the_first(name):
 
 @pytest.mark.parametrize("store", STORES)
 @pytest.mark.parametrize("choice", ["all", "access", "refresh", "id and refresh"])
-async def test_a_claim_that_the_id_token_has_no_more_is_removed(choice, store):
+async def test_a_claim_that_the_id_token_no_longer_has_is_removed(choice, store):
     """Also one that came with a refresh, and after a restart: the names are known without the tokens."""
     site: Site = site_keeping(choice, store)
     seen: list[list[str]] = []
@@ -369,7 +369,7 @@ async def test_a_claim_that_the_id_token_has_no_more_is_removed(choice, store):
 
 @pytest.mark.parametrize("is_in_id_token", [True, False])
 @pytest.mark.parametrize("choice", ["all", "access", "refresh", "id and refresh"])
-async def test_a_claim_that_the_access_token_has_no_more_is_removed(choice, is_in_id_token):
+async def test_a_claim_that_the_access_token_no_longer_has_is_removed(choice, is_in_id_token):
     """Even if the first ID Token contained it as well, and later answers bring no ID Token at all."""
     provider = FakeProvider(alg="ES256")
     client = OtherAnswers(provider, {"id_token": ...}).client()

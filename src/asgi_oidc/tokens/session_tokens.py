@@ -75,8 +75,9 @@ def missing_access_token(tokens: Tokens) -> OIDCError:
     if tokens.access_expires_at != NOT_KEPT:
         detail = "the provider issued no access token at the login: request a scope of an API with the setting scope"
         return TokenNotGranted("access_token_not_issued", detail)
-    if tokens.refresh_token is not None:  # pushed out of memory since the refresh
-        return RefreshFailed("refresh_in_vain", "too many other sessions were refreshed meanwhile", retry_after=1)
+    if tokens.refresh_token is not None:  # a refresh succeeded, but too many others did at the same time
+        detail = "the new access token was dropped for those of other sessions"
+        return RefreshFailed("refresh_in_vain", detail, retry_after=1)
     detail = (
         "the session keeps no access token, and has no refresh token to get one with: "
         'set tokens="access" (OIDC_TOKENS), or "refresh" if the provider issues refresh tokens'

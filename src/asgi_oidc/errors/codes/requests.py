@@ -159,8 +159,9 @@ SESSIONS = [
     ),
     Code(
         "refresh_in_vain",
-        "The refreshed access token had already expired.",
-        "Check the clocks, and the lifetime of access tokens at the provider.",
+        "The refreshed access token had already expired; or, if sessions do not keep access tokens (`tokens`), it was "
+        "dropped from memory for those of other sessions.",
+        "Check the clocks, and the lifetime of access tokens at the provider; or let sessions keep access tokens.",
     ),
     Code("refresh_superseded", "Another process refreshed the session at the same time.", "Temporary: try again."),
     Code("refresh_cooling_down", "A refresh failed shortly before, so no new call was made.", "Temporary: try again."),
