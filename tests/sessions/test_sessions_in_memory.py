@@ -364,3 +364,12 @@ async def test_a_session_ends_for_this_process_too_when_its_own_page_signs_out(s
 
     assert (await site.call("/page", headers={"cookie": header, **PROGRAM})).status == 401
     assert await who_am_i(browser) is None
+
+
+def test_a_record_is_read_with_its_own_id_only():
+    """Should a record ever get under another key, it signs nobody in."""
+    records = PlainRecords(RecordNames([b"1" * 32], context=("a", "b"), default_issuer=None), Limits(3600, 86400))
+
+    record = records.write(SESSION)
+
+    assert (records.open(SESSION.id, record), records.open("B" * 43, record)) == (SESSION, None)

@@ -337,7 +337,7 @@ class CookieSessions:
     def _update(self, cached: CachedSession) -> None:
         """Apply the current revocations and refreshed tokens to a cached session."""
         revocations = self._revocations
-        cached.revocations_version, cached.refreshes_version = revocations.version, self._undelivered.version
+        versions = revocations.version, self._undelivered.version
         cached.newest = newest = self._with_newest_tokens(cached.session)
         cached.begins_at, cached.ends_at = valid_period(newest, self._limits)
         effective_at = revocations.effective_at(newest.login)
@@ -348,6 +348,8 @@ class CookieSessions:
         cached.fresh_from, cached.fresh_until = fresh_period(newest, self._limits)
         if cached.left_behind or newest.tokens.generation > cached.browser_generation:
             cached.fresh_until = 0
+        # Last: another thread must not take the old limits for the new ones.
+        cached.revocations_version, cached.refreshes_version = versions
 
     def _with_newest_tokens(self, session: Session) -> Session:
         tokens = self._undelivered.newest(session.login.id, session.tokens)
