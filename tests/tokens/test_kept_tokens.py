@@ -183,6 +183,23 @@ async def test_after_a_sign_out_nothing_is_remembered(store, how):
     assert (before, remembered.is_remembered(session_id)) == (True, False)
 
 
+async def test_expired_tokens_of_sessions_that_nobody_uses_do_not_stay_in_memory():
+    """A session that was ended elsewhere never asks for its own again."""
+    site = site_keeping("refresh")
+    await site.signed_in("alice")
+    session_id, remembered = site.app.scope["oidc"]._active.session.id, session_tokens_of(site.middleware)
+    body = {"logout_token": site.provider.logout_token("alice")}
+    await site.browser().post("/auth/backchannel-logout", data=body, headers=PROGRAM)
+
+    site.clock.advance(LIFETIME - 1)
+    await site.signed_in("bob")
+    before = remembered.is_remembered(session_id)
+    site.clock.advance(1)
+    await site.signed_in("bob")
+
+    assert (before, remembered.is_remembered(session_id)) == (True, False)
+
+
 @pytest.mark.parametrize("store", STORES)
 async def test_a_valid_token_is_used_while_a_refresh_fails(store):
     """It was to be refreshed ahead of time, and an outage of a minute need not reach the user."""

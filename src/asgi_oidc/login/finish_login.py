@@ -198,7 +198,7 @@ class LoginFinisher:
             raise
         for old in [old for old in replaced if old.grace]:
             await self._expire_with_grace(old.session_id, grace=old.grace, successor=session.login)
-        self._session_tokens.remember(session.id, received)
+        self._session_tokens.remember(session.id, received, now=self._now())
         events.log(events.LOGIN_SUCCEEDED)
         _report_sign_in(session, transaction, replaced)
         log_omitted_groups(session.tokens.claims)

@@ -58,6 +58,11 @@ class SessionCache(Generic[Key, Value]):
                 del self._values[oldest]
                 self._bytes -= freed
 
+    def oldest(self) -> Key | None:
+        """Return the key that was added first; None if there is none."""
+        with self._lock:
+            return next(iter(self._sizes), None)
+
     def clear(self) -> None:
         """Remove all values."""
         with self._lock:

@@ -323,7 +323,7 @@ class TokenRefresher:
             await self._revoker.revoke_of_session(received.refresh_token, lock.session.login)
             raise SessionEnded(detail="the session ended while its tokens were refreshed")
         if saved.tokens.generation == tokens.generation:
-            self.session_tokens.remember(saved.id, received)
+            self.session_tokens.remember(saved.id, received, now=self._now())
         return saved
 
     async def _save_later(self, lock: RefreshLock, tokens: Tokens) -> None:

@@ -15,6 +15,8 @@ from asgi_oidc.sessions.session import Session, Tokens, with_changes
 from asgi_oidc.sessions.session_cache import SessionCache
 from asgi_oidc.tokens.refresh_result import rights_may_differ
 
+EXPIRED_PER_LOGIN = 2  # tokens forgotten with each one that is added: more than one, so that they cannot pile up
+
 
 class SessionTokens:
     """The tokens of sessions: what is written, and what is used. Bounded: the oldest access tokens are dropped first.
@@ -37,8 +39,13 @@ class SessionTokens:
         reads_claims = provider.claims_from_access_token
         return keep(tokens, self.kept, read_claims=self._claim_mapping if reads_claims else None)
 
-    def remember(self, session_id: str, tokens: Tokens) -> None:
-        """Remember the access token of a session that does not keep it, if a new one can be had when it expires."""
+    def remember(self, session_id: str, tokens: Tokens, *, now: int) -> None:
+        """Remember the access token of a session that does not keep it, if a new one can be had when it expires.
+
+        Args:
+            now: seconds since the epoch.
+        """
+        self._forget_expired(now)
         has_successor = REFRESH_TOKEN in self.kept and tokens.refresh_token is not None
         if ACCESS_TOKEN in self.kept or tokens.access_token is None or not has_successor:
             return
@@ -68,6 +75,15 @@ class SessionTokens:
     def forget(self, session_id: str) -> None:
         """Forget the access token of a session that is over."""
         self._access_tokens.drop(session_id)
+
+    def _forget_expired(self, now: int) -> None:
+        """Forget tokens that have expired: nobody asks for that of a session that was ended elsewhere."""
+        for _ in range(EXPIRED_PER_LOGIN):
+            oldest = self._access_tokens.oldest()
+            tokens = None if oldest is None else self._access_tokens.get(oldest)
+            if oldest is None or tokens is None or tokens.access_expires_at is None or tokens.access_expires_at > now:
+                return
+            self._access_tokens.drop(oldest)
 
 
 def missing_access_token(tokens: Tokens) -> OIDCError:
