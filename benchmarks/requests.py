@@ -90,6 +90,8 @@ def asked_the_same(make: Make, make_under: Make) -> Make:
 def main() -> None:
     """Measure what each adds to the site below it, and its ratio to what the reference adds."""
     harness = Harness("requests")
+    if harness.is_main:
+        print(f"(us: more than without it; ratio: of what {REFERENCE} takes)", flush=True)
     sites = OURS | {peer.name: (peer.make, peer.make_under) for peer in PEERS}
     cases = {name: (make, asked_the_same(make, make_under)) for name, (make, make_under) in sites.items()}
     for name, case in cases.items():

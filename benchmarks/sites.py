@@ -152,6 +152,7 @@ class OurSite:
                 "secret": SECRET,
                 "scope": "openid profile email offline_access",
                 "public": ["/public/*"],
+                "plain_prefixes": [],  # no app here has any; without this, each process warns that it cannot know
                 "http_client": self.provider.http_client(),
                 **settings,
             },

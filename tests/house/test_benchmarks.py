@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from benchmarks import cookies
+from benchmarks.__main__ import ALWAYS_WHOLE, chosen, commands
 from benchmarks.growth import grows_too_fast
 from benchmarks.harness import Figures
 from benchmarks.pairs import Spread
@@ -115,3 +116,26 @@ def test_growth_in_a_soak_test_is_named():
     assert grown(middle, usual | {"tasks": 79}) == [
         "tasks: 70.0 in the middle, 79 at the end, where at most 8 come and go"
     ]
+
+
+def test_a_quick_run_of_several_questions_is_quick_and_saves_nothing():
+    """It is what the page says to try first; the figures of the page would be those of a busy minute."""
+    questions, is_quick = chosen(["requests", "sessions", "--quick"])
+
+    assert [command[2:] for command in commands(questions, is_quick=is_quick)] == [
+        ["benchmarks.requests", "--quick"],
+        ["benchmarks.sessions", "--quick"],
+    ]
+    assert not set(chosen(["--quick"])[0]) & set(ALWAYS_WHOLE)
+    assert commands(*chosen(["requests"])[:1], is_quick=False)[-1][2:] == ["benchmarks.report"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"), [(["nothing"], "choose from requests"), (["soak", "--quick"], "without")]
+)
+def test_a_question_that_cannot_be_asked_is_refused(capsys, arguments, told):
+    """A traceback of Python would not say which questions there are."""
+    with pytest.raises(SystemExit):
+        chosen(arguments)
+
+    assert told in capsys.readouterr().err
