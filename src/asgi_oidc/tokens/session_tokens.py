@@ -96,6 +96,7 @@ def missing_access_token(tokens: Tokens) -> OIDCError:
         return RefreshFailed("refresh_in_vain", detail, retry_after=1)
     detail = (
         "the session keeps no access token, and has no refresh token to get one with: "
-        'set tokens="access" (OIDC_TOKENS), or "refresh" if the provider issues refresh tokens'
+        'set tokens="access" (OIDC_TOKENS); or "refresh", if the login brings a refresh token: most providers issue '
+        "one for the scope offline_access"
     )
     return TokenNotGranted("access_token_not_kept", detail)

@@ -185,7 +185,8 @@ SESSIONS = [
     Code(
         "access_token_not_kept",
         "The app asks for an access token, and the setting `tokens` keeps neither that token nor one to get it with.",
-        'Set `tokens` to `"all"` or `"access"`; or to `"refresh"`, if the provider issues refresh tokens.',
+        'Set `tokens` to `"all"` or `"access"`; or to `"refresh"`, if the login brings a refresh token: most providers '
+        "issue one for the scope `offline_access`.",
     ),
     Code(
         "dpop_key_unreadable",
