@@ -300,6 +300,17 @@ def test_a_record_that_is_too_large_is_refused():
     assert RECORDS.open(ID, RECORDS.seal(with_tokens(access_token="!" * (MAX_RECORD_SIZE - 1000)), LIMITS)) is not None
 
 
+def test_a_record_that_is_too_large_with_all_that_belongs_to_it_is_refused():
+    """Claims and tokens are not all of it."""
+    rest = with_tokens(access_token="").tokens.texts.size
+    session = with_tokens(access_token="!" * (MAX_RECORD_SIZE - rest))
+    with pytest.raises(SessionTooLarge) as caught:
+        RECORDS.seal(session, LIMITS)
+
+    assert session.tokens.texts.size == MAX_RECORD_SIZE
+    assert f"at most {MAX_RECORD_SIZE}" in caught.value.detail
+
+
 @pytest.mark.parametrize("data", [b"", b"[]", b"[1,2]", b"{}", b"\xff", b'["1",2,3]'])
 def test_a_summary_of_another_format_is_none(data):
     """Sealed by us, and by another release."""

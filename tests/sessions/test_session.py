@@ -143,6 +143,7 @@ def test_who_it_is_and_the_tokens_hide_in_the_repr():
     assert (repr(LOGIN), LOGIN.__rich_repr__()) == ("Login(created_at=1000)", [("created_at", 1000)])
     assert (repr(TOKENS), TOKENS.__rich_repr__()) == ("Tokens(generation=0)", [("generation", 0)])
     assert (repr(TOKENS.texts), repr(TOKENS.texts.get())) == ("TokenTexts(...)", "Texts(...)")
+    assert TOKENS.texts.get().__rich_repr__() == []
 
 
 def test_a_use_after_the_clock_was_set_back_counts():

@@ -173,6 +173,7 @@ def test_ids_take_the_bytes_that_they_encode(text):
         *(b"", b"\xff", b"[]", b"[1]", b"{}", b'{"id":"x"}', b"[" * 90_000, b"[1" + b',"x"' * 20 + b"]", b"\x78junk"),
         b'[2,"id","https://id.example.com","alice",null,{},[],1,1]',
         *(b"\x04", b"\x04\xff", b"\x04\x90", b"\x04\x91\xc1", b"\x05" + encode_login(LOGIN)[1:]),
+        b"\x04" + msgspec.msgpack.encode([7, "https://id.example.com", "alice", {}, 1, 1]),
     ],
     ids=lambda data: ascii(data[:12]),
 )

@@ -18,7 +18,7 @@ from asgi_oidc.sessions.session_records import RecordsOfStore
 from asgi_oidc.stores.guarded_store import GuardedStore
 from asgi_oidc.testing import Browser
 from tests.internals import record_names_of, revocations_of, session_cookies_of, sessions_of
-from tests.protected_site import NOW, OTHER_SECRET, SECRET, Site, cookie_header, session_cookies, who_am_i
+from tests.protected_site import NOW, OTHER_SECRET, SECRET, Clock, Site, cookie_header, session_cookies, who_am_i
 from tests.sessions.test_session import SESSION
 from tests.token_site import LIFETIME, TokenSite
 
@@ -48,6 +48,20 @@ class HangingStore(MemoryStore):
 @pytest.fixture
 def store() -> MemoryStore:
     return MemoryStore()
+
+
+class EndingClock(Clock):
+    """A clock at whose reading something happens, as it may in another thread."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at_reading: dict[int, Callable[[], object]] = {}  # by how many readings are still to come
+        self.readings = 0
+
+    def __call__(self) -> float:
+        self.readings += 1
+        self.at_reading.pop(self.readings, lambda: None)()
+        return super().__call__()
 
 
 @pytest.fixture
@@ -212,6 +226,23 @@ async def test_the_last_use_is_written_at_most_once_a_minute(site):
     assert seen == [0, 0, 60, 60, 60, 120, 120, 120, 180, 180]
 
 
+@pytest.mark.parametrize("reading", [1, 2])
+async def test_writing_the_last_use_brings_no_session_back(store, reading):
+    """Another thread may remove it in the middle of a request."""
+    clock = EndingClock()
+    site = Site(store=store, clock=clock)
+    browser = await site.signed_in()
+    key = PlainRecords(record_names_of(site.middleware), Limits(idle=600, lifetime=3600)).key(session_id_of(browser))
+    clock.advance(60)
+    clock.at_reading = {clock.readings + reading: lambda: store._sessions.remove(key)}
+
+    await browser.fetch("/page")
+
+    assert clock.at_reading == {}
+    assert store._sessions.get(key) is None
+    assert (await browser.fetch("/page")).status_code == 401
+
+
 async def test_the_session_that_is_unused_for_the_longest_time_goes_first():
     """A store with room for two takes a third."""
     site = Site(store=MemoryStore(max_sessions=2))
@@ -343,15 +374,29 @@ async def test_a_record_that_does_not_fit_is_store_unavailable():
     assert (caught.value.code, caught.value.__context__, caught.value.__cause__) == ("store_failed", None, None)
 
 
+def test_a_record_opens_only_with_the_id_of_its_session():
+    """Whoever has another id, such as a handle from a log, gets no session."""
+    names = RecordNames([b"s" * 32], context=("i", "c", "b"), default_issuer=None)
+    plain = PlainRecords(names, Limits(idle=600, lifetime=3600))
+    record = plain.write(SESSION)
+
+    assert plain.open(SESSION.id, record) == SESSION
+    assert plain.open(names.handle(SESSION.id), record) is None
+
+
 async def test_no_repr_shows_a_session(site, store):
     """It may end in a log."""
     browser = await site.signed_in()
     plain = PlainRecords(record_names_of(site.middleware), Limits(idle=600, lifetime=3600))
     entry = store._values.get(plain.key(session_id_of(browser)))
 
-    shown = f"{store!r} {store._sessions!r} {store._values!r} {entry!r} {plain!r}"
+    await browser.get("/page")
+    sessions: Any = sessions_of(site.middleware)
+    opened = sessions._lookup._opened.get(session_id_of(browser))
+    shown = f"{store!r} {store._sessions!r} {store._values!r} {entry!r} {plain!r} {opened!r}"
 
     assert entry is not None
+    assert [name for name, _ in opened.__rich_repr__()] == ["ends_at"]
     assert not [text for text in ("alice", session_id_of(browser), "oidc") if text in shown.replace("asgi_oidc", "")]
 
 

@@ -1,4 +1,4 @@
-"""The bytes of a session that are sealed, in cookies and in stores.
+"""The bytes of a session: what is sealed in cookies and in stores, and kept as it is by a `MemoryStore`.
 
 A version comes first. Values that the previous release wrote are read as well (see session_format_3.py).
 """

@@ -11,7 +11,7 @@ from asgi_oidc.sessions.packing.short_texts import as_bytes
 from asgi_oidc.sessions.sealing import base64url
 
 DOTTED = 1  # msgpack extension type: texts joined by dots, as in a JWT
-RAW = 2  # msgpack extension type: JSON text
+RAW = 2  # msgpack extension type: JSON text, which only earlier releases wrote
 
 Value = TypeVar("Value", bound=msgspec.Struct)
 
@@ -41,8 +41,6 @@ def members_of(value: msgspec.Struct) -> list[Any]:
 
 def _packed(value: Any) -> Any:
     match value:
-        case msgspec.Raw():
-            return msgspec.msgpack.Ext(RAW, bytes(value))
         case msgspec.Struct():
             return [_packed(member) for member in msgspec.structs.astuple(value)]
         case list() | tuple():
