@@ -404,55 +404,41 @@ def pair_of(line: bytes) -> str:
     return line.decode().partition(";")[0]
 
 
+STEP_UP = Transaction(
+    state=base64url(bytes(32)) + RESTARTED,
+    nonce=base64url(bytes(32)),
+    code_verifier=base64url(bytes(32)),
+    return_to="/orders/1234567",
+    form_post=True,
+    max_age=MAX_SPAN,
+    acr_values=["urn:example:gold"],
+    created_at=NOW,
+    before=Before(base64url(bytes(32)), digest("sub")),
+    login_count=4,
+    session_id=base64url(bytes(32)),
+    is_from_elsewhere=True,
+    form_size=MAX_SEALED_FORM_LENGTH,
+)
+
+
 @pytest.mark.parametrize(
     ("room", "return_to"), [(1200, "/" + "r" * 80), (4096, "/" + "r" * (MAX_RETURN_TO_LENGTH - 1))]
 )
 def test_the_longest_login_fits(room, return_to):
     """Into a cookie: a browser drops a longer one without a word."""
-    made = Transaction(
-        state=base64url(bytes(32)) + RESTARTED,
-        nonce=base64url(bytes(32)),
-        code_verifier=base64url(bytes(32)),
-        return_to=return_to,
-        form_post=True,
-        max_age=MAX_SPAN,
-        acr_values=["a"] * (MAX_ACR_VALUES_LENGTH // 2),
-        created_at=NOW,
-        before=Before(base64url(bytes(32)), digest("sub")),
-        login_count=4,
-        session_id=base64url(bytes(32)),
-        is_from_elsewhere=True,
-        form_size=MAX_SEALED_FORM_LENGTH,
-    )
+    acr_values = ["a"] * (MAX_ACR_VALUES_LENGTH // 2)
+    made = msgspec.structs.replace(STEP_UP, return_to=return_to, acr_values=acr_values)
 
     (line,) = IN_PROGRESS.write(made, {}, now=NOW, room=room)
 
-    (name, _, value) = line.decode().partition(";")[0].partition("=")
-    found = IN_PROGRESS.find(made.state, {name: value})
-    assert found == made
-    assert (len(line) <= MAX_SET_COOKIE_LENGTH, len(name) + len(value) + len("=; ") <= room) == (True, True)
-    assert len(line) <= MAX_SET_COOKIE_LENGTH
+    (name, _, value) = pair_of(line).partition("=")
+    assert IN_PROGRESS.find(made.state, {name: value}) == made
+    assert (len(line) <= MAX_SET_COOKIE_LENGTH, len(pair_of(line)) + len("; ") <= room) == (True, True)
 
 
 def test_a_login_beside_the_largest_session_keeps_its_path():
     """A step-up, with a key, and an interrupted form that is kept."""
-    made = Transaction(
-        state=base64url(bytes(32)) + RESTARTED,
-        nonce=base64url(bytes(32)),
-        code_verifier=base64url(bytes(32)),
-        return_to="/orders/1234567",
-        form_post=True,
-        max_age=MAX_SPAN,
-        acr_values=["urn:example:gold"],
-        created_at=NOW,
-        before=Before(base64url(bytes(32)), digest("sub")),
-        login_count=4,
-        session_id=base64url(bytes(32)),
-        is_from_elsewhere=True,
-        form_size=MAX_SEALED_FORM_LENGTH,
-        provider="google",
-        dpop_key=base64url(bytes(32)),
-    )
+    made = msgspec.structs.replace(STEP_UP, provider="google", dpop_key=base64url(bytes(32)))
 
     (line,) = IN_PROGRESS.write(made, {}, now=NOW, room=LOGIN_SHARE)
 

@@ -16,8 +16,8 @@ from asgi_oidc.sessions.session import Session, Tokens, with_changes, write_clai
 from asgi_oidc.web.cookie_size import COOKIE_HEADER_RANGE, session_share
 
 # Bytes of claims and tokens before they are packed, for each byte of `max_cookie_header`. So what fits does not depend
-# only on how well they compress, and packing takes little time, and opened cookies little memory. The id of a group has
-# nearly seven times the bytes that it takes in cookies if it is in both tokens; signatures are not packed at all.
+# only on how well they compress, and packing takes little time, and opened cookies little memory. The ids of
+# groups that are in both tokens take a seventh of their bytes in cookies; signatures do not get smaller.
 UNPACKED_RATIO = 6
 LARGE = 0.75  # of `max_cookie_header`: from then on, the log says so; 6 kB of 8
 LARGE_LOG_PAUSE = 60.0  # seconds; many sessions of a site are alike
@@ -65,9 +65,8 @@ class SizeCheck:
             SessionTooLarge: the detail names what is large, and what would suffice.
         """
         tokens, measure = session.tokens, partial(self._size_of, session)
-        _check_unpacked_size(
-            tokens, most=UNPACKED_RATIO * self._max_cookie_header
-        )  # before they are packed, which takes time
+        # First of all, as packing takes time.
+        _check_unpacked_size(tokens, most=UNPACKED_RATIO * self._max_cookie_header)
         size, most = measure(tokens), self._max_size - other_size
         if size > most:
             raise too_large(
