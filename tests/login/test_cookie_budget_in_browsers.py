@@ -315,3 +315,16 @@ async def test_a_login_with_long_requirements_starts_beside_unreadable_cookies()
     back = await other.get("/auth/login?acr_values=" + "%20".join(LONG), follow=False)
 
     assert (back.status_code, len(login_cookies(other))) == (303, 1)
+
+
+async def test_an_ordinary_login_starts_beside_a_session_from_before_the_limit_was_lowered():
+    """It is the way to a session that fits."""
+    site = site_of(max_cookie_header=16_000)
+    claim(site, 2 * LARGE)
+    browser = await site.signed_in()
+    other = site.restarted(max_cookie_header=MAX_COOKIE_HEADER).browser_of(browser)
+
+    back = await other.get("/auth/login", initiator=f"{ORIGIN}/", follow=False)
+
+    assert len(cookie_header(other)) > MAX_COOKIE_HEADER
+    assert (back.status_code, len(login_cookies(other))) == (303, 1)

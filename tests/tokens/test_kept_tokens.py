@@ -183,6 +183,19 @@ async def test_after_a_sign_out_nothing_is_remembered(store, how):
     assert (before, remembered.is_remembered(session_id)) == (True, False)
 
 
+async def test_a_token_in_the_session_goes_before_one_in_memory():
+    """A process that runs with the former setting, in the middle of a deployment, has refreshed it since."""
+    site = site_keeping("refresh")
+    browser = await site.signed_in()
+    former = in_a_new_process(site, tokens="all", clock=site.clock)
+    site.clock.advance(LIFETIME + 1)
+    await former.browser_of(browser).fetch("/page")
+
+    await browser.fetch("/page")
+
+    assert (site.tokens[-1], site.refreshes) == (site.tokens[-2], 1)
+
+
 async def test_expired_tokens_of_sessions_that_nobody_uses_do_not_stay_in_memory():
     """A session that was ended elsewhere never asks for its own again."""
     site = site_keeping("refresh")
