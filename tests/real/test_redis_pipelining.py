@@ -139,6 +139,23 @@ async def test_calls_of_all_kinds_go_together_and_each_gets_its_own_result(relay
     assert {type(result) for result in results} <= {bytes, bool, list}
 
 
+async def test_a_write_never_shares_the_command_of_a_read(store):
+    """A lock that only looks taken, or a session that only looks signed out, is neither."""
+    await store.add("session", b"record", lifetime=LONG)
+
+    results = await call_at_once(
+        [
+            partial(store.get, "lock"),
+            partial(store.add, "lock", b"holder", lifetime=LONG),
+            partial(store.get, "session"),
+            partial(store.remove, "session"),
+        ]
+    )
+
+    assert (results[1], results[3]) == (True, True)
+    assert (await store.get("lock"), await store.get("session")) == (b"holder", None)
+
+
 async def test_a_lone_call_is_one_command_and_does_not_wait(server, relay, store):
     """A command never waits for others to join its batch."""
     await store.add("key", b"value", lifetime=LONG)
