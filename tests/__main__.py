@@ -85,7 +85,10 @@ def main(arguments: Sequence[str]) -> int:
         return 0 if passes("pytest", ("-m", "pytest", *arguments)) else 1
     if not all(passes(name, command) for name, command in STYLE):
         return 1
-    return run_in_lanes(quick_lanes()) if is_quick else run_with_coverage()
+    if not is_quick:
+        return run_with_coverage()
+    os.environ["TEST_SIZE"] = "quick"
+    return run_in_lanes(quick_lanes())
 
 
 def run_in_lanes(lanes: Sequence[Sequence[str]]) -> int:
@@ -148,7 +151,7 @@ def all_lanes() -> list[Sequence[str]]:
 
 
 def quick_lanes() -> list[Sequence[str]]:
-    """Return the same for tests that need nothing but Python, on asyncio alone."""
+    """Return the same for a sample of the tests that need nothing but Python, on asyncio alone."""
     few = ("-m", "not real and not long", "-k", "not trio")
     rest = [name for name in others() if name not in HALF]
     return [TYPES, *(pytest(*few, *folders(names)) for names in (HALF, rest, ("pytest_plugin",)))]

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.security.sizes import IS_FULL
+from tests.security.sizes import IS_FULL, IS_QUICK
 
 THREE_PROVIDERS = "three providers"
 # Of the repetitions of each test function, the first is run, the eighth, and so on; so every function has one. A prime
 # is out of step with cross products.
 EVERY = 7
+EVERY_IN_A_MINUTE = 3  # on asyncio with a single provider, where a minute has to be enough
 # Folders whose subject is waiting, cancelling and streaming: there the runtime may matter to every single case.
 RUNTIME_MATTERS = ("asgi", "provider", "stores")
 
@@ -19,23 +20,25 @@ RUNTIME_MATTERS = ("asgi", "provider", "stores")
 def sample(items: Iterable[pytest.Item]) -> tuple[list[pytest.Item], list[pytest.Item]]:
     """Part tests into those to run and those to leave to the full form.
 
-    Every case runs on asyncio with a single provider. On trio, and with three providers, a sample of the cases of each
-    test function runs, and none with three providers on trio.
+    Every case runs on asyncio with a single provider, unless the run is a quick one. On trio, and with three providers,
+    a sample of the cases of each test function runs, and none with three providers on trio.
     """
     parts: tuple[list[pytest.Item], list[pytest.Item]] = ([], [])
-    seen: Counter[tuple[str, bool]] = Counter()
+    seen: Counter[tuple[str, bool, bool]] = Counter()
     for item in items:
         on_trio, among_three = is_on_trio(item), _is_among_three_providers(item)
-        function = (item.nodeid.partition("[")[0], on_trio)
-        if IS_FULL or not (on_trio or among_three):
-            is_left_out = False
-        elif on_trio and among_three:
-            is_left_out = True
-        else:
-            is_left_out = seen[function] % EVERY > 0 and not (on_trio and _folder(item) in RUNTIME_MATTERS)
-            seen[function] += 1
+        function = (item.nodeid.partition("[")[0], on_trio, among_three)
+        is_left_out = not IS_FULL and ((on_trio and among_three) or seen[function] % _one_of(item) > 0)
+        seen[function] += 1
         parts[is_left_out].append(item)
     return parts
+
+
+def _one_of(item: pytest.Item) -> int:
+    """Return of how many cases of a test function one runs."""
+    if _is_among_three_providers(item) or (is_on_trio(item) and _folder(item) not in RUNTIME_MATTERS):
+        return EVERY
+    return EVERY_IN_A_MINUTE if IS_QUICK else 1
 
 
 def is_on_trio(item: pytest.Item) -> bool:

@@ -2,6 +2,7 @@
 
 The tests that have a full-size form carry the marker `long`: `TEST_SIZE=full pytest -m long` runs those alone. In the
 full form, property tests make 1,000 examples each, and no repetition on trio or with three providers is left out.
+`TEST_SIZE=quick`, which `python -m tests --quick` sets, runs a sample of the cases of every test function.
 """
 
 import os
@@ -10,6 +11,7 @@ from typing import TypeVar
 Size = TypeVar("Size")
 
 IS_FULL = os.environ.get("TEST_SIZE") == "full"
+IS_QUICK = os.environ.get("TEST_SIZE") == "quick"
 
 
 def size(sample: Size, full: Size) -> Size:
