@@ -27,7 +27,8 @@ pytestmark = pytest.mark.real
 FOLDER = EXAMPLES / "deployment"
 GUIDE = read_guide("deployment")
 # Large enough to overflow what nginx takes from an app by default.
-ERIN = Persona("erin", "Erin Everywhere", "erin@example.com", {"groups": [f"{number:036}" for number in range(30)]})
+GROUPS = [secrets.token_urlsafe(27) for _ in range(110)]  # nothing that could be compressed
+ERIN = Persona("erin", "Erin Everywhere", "erin@example.com", {"groups": GROUPS})
 CLIENT = Client("web", "web-secret")
 NGINX_HERE = """\
 daemon off;
