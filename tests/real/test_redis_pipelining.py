@@ -297,7 +297,7 @@ def blocked(operator: Any) -> int:
 
 @pytest.mark.parametrize(
     ("count", "size", "batches"),
-    [(3 * MAX_COMMANDS + 1, 1, 4), (8, MAX_BYTES // 2, 4), (3, MAX_BYTES + 1, 3)],
+    [(2 * MAX_COMMANDS, 1, 2), (4, MAX_BYTES // 2, 2), (2, MAX_BYTES + 1, 2)],
     ids=["commands", "bytes", "larger than a batch"],
 )
 async def test_a_batch_is_bounded(count, size, batches, server, store):

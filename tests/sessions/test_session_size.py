@@ -13,7 +13,7 @@ from asgi_oidc.sessions.sealed_records import MAX_RECORD_SIZE
 from asgi_oidc.sessions.sealing import base64url
 from asgi_oidc.sessions.session import write_claims
 from asgi_oidc.sessions.session_format import decode_tokens, encode_tokens
-from asgi_oidc.sessions.session_size import SPARE, UNPACKED_RATIO, too_large, without_claims
+from asgi_oidc.sessions.session_size import CLAIMS_RATIO, SPARE, UNPACKED_RATIO, too_large, without_claims
 from asgi_oidc.stores.memory import MemoryStore
 from asgi_oidc.testing import FakeProvider, Persona
 from asgi_oidc.web.cookie_size import MAX_COOKIE_HEADER, session_share
@@ -163,13 +163,26 @@ def test_a_scope_that_would_be_an_error_without_the_token_is_named():
 @pytest.mark.parametrize("photo", ["ab", "0b5cf6c2-0f0e-4c67-9d2e-3f6a8b1c2d3e"])
 async def test_claims_that_compress_well_are_refused_by_their_unpacked_size(caplog, photo):
     """Few bytes of a cookie must not take much memory, nor time to write: a user may choose the value of a claim."""
-    most = UNPACKED_RATIO * MAX_COOKIE_HEADER
-    claims = {"photo": photo * (1 + most // len(photo) // 2)}
+    most = CLAIMS_RATIO * MAX_COOKIE_HEADER
+    claims = {"photo": photo * (1 + most // len(photo))}
 
     told = await refusal_of(site_with(claims), caplog)
 
-    assert number_in(told, r"tokens take (\d+) bytes") > most
+    assert number_in(told, r"claims take (\d+) bytes") > most
     assert "claim photo (" in told
+
+
+async def test_tokens_that_compress_well_are_refused_by_their_unpacked_size(caplog):
+    """An access token may state what the claims of the user do not."""
+    most = UNPACKED_RATIO * MAX_COOKIE_HEADER
+    site = site_with({})
+    site.provider.jwt_access_tokens = True
+    site.provider.access_token_overrides = {"photo": "ab" * (most // 2)}
+
+    told = await refusal_of(site, caplog)
+
+    assert number_in(told, r"claims and tokens take (\d+) bytes") > most
+    assert "access_token (" in told
 
 
 @pytest.mark.parametrize(("count", "limit"), [(240, 8000), (540, 16_000)])

@@ -19,6 +19,7 @@ from asgi_oidc.web.cookie_size import COOKIE_HEADER_RANGE, session_share
 # only on how well they compress, and packing takes little time, and opened cookies little memory. The ids of
 # groups that are in both tokens take a seventh of their bytes in cookies; signatures do not get smaller.
 UNPACKED_RATIO = 6
+CLAIMS_RATIO = 2  # the same for claims alone
 LARGE = 0.75  # of `max_cookie_header`: from then on, the log says so; 6 kB of 8
 LARGE_LOG_PAUSE = 60.0  # seconds; many sessions of a site are alike
 MAX_NAMED = 3  # claims and tokens that a log line names
@@ -66,7 +67,7 @@ class SizeCheck:
         """
         tokens, measure = session.tokens, partial(self._size_of, session)
         # First of all, as packing takes time.
-        _check_unpacked_size(tokens, most=UNPACKED_RATIO * self._max_cookie_header)
+        _check_unpacked_size(tokens, max_cookie_header=self._max_cookie_header)
         size, most = measure(tokens), self._max_size - other_size
         if size > most:
             raise too_large(
@@ -127,14 +128,18 @@ def without_claims(tokens: Tokens, names: Collection[str]) -> Tokens:
     return with_changes(tokens, written_claims=write_claims(_without(tokens.claims, names)), **changes)
 
 
-def _check_unpacked_size(tokens: Tokens, *, most: int) -> None:
-    size = tokens.texts.size
-    if size > most:
-        raise SessionTooLarge(
-            detail=f"request fewer claims, keep fewer tokens, or set store: claims and tokens take {size} bytes before "
-            f"they are compressed, and at most {most} fit; "
-            f"largest: {largest_parts(tokens, lambda fewer: fewer.texts.size)}"
-        )
+def _check_unpacked_size(tokens: Tokens, *, max_cookie_header: int) -> None:
+    limits = (
+        ("claims", len(tokens.written_claims), CLAIMS_RATIO, "request fewer claims"),
+        ("claims and tokens", tokens.texts.size, UNPACKED_RATIO, "request fewer claims, keep fewer tokens"),
+    )
+    for what, size, ratio, ways in limits:
+        most = ratio * max_cookie_header
+        if size > most:
+            raise SessionTooLarge(
+                detail=f"{ways}, or set store: {what} take {size} bytes before they are compressed, and at most {most} "
+                f"fit; largest: {largest_parts(tokens, lambda fewer: fewer.texts.size)}"
+            )
 
 
 def _fewer_claims(tokens: Tokens, measure: Measure, fits: Fits) -> Iterator[str]:
